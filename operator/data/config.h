@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operator's configuration file: where a gateway's values come from when its spec is silent.
+ * YAML, read with libcyaml, unknown keys refused. Documented in operator/README.md.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <jansson.h>
+
+/* Every string is owned and non-NULL; "" means not set. */
+struct config {
+    char *istio_namespace;     /* istioNamespace, "istio-system" */
+    char *revision;            /* revision, "" */
+    char *proxy_image;         /* proxyImage, "docker.io/istio/proxyv2:1.31.1" */
+    char *cluster_id;          /* clusterID, "Kubernetes" */
+    char *mesh_id;             /* meshID, "": the trust domain */
+    char *trust_domain;        /* trustDomain, "cluster.local" */
+    char *cluster_domain;      /* clusterDomain, "cluster.local" */
+    char *network;             /* network, "" */
+    char *ca_address;          /* caAddress, "": istiod */
+    char *discovery_address;   /* discoveryAddress, "": istiod */
+    char *log_level;           /* logLevel, "warning" */
+    char *component_log_level; /* componentLogLevel, "misc:error" */
+    json_t *proxy_config;      /* proxyConfig, an object (Istio's ProxyConfig), {} */
+    json_t *resources;         /* resources, a ResourceRequirements object */
+};
+
+/* The built-in values. */
+void config_init(struct config *config);
+/* Reads a file over the built-in values. Errors name file, line and field. */
+int config_load(const char *path, struct config *ret, struct err *err) MUST_CHECK;
+void config_done(struct config *config);

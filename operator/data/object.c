@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/object.h"
+
+#include <string.h>
+
+const struct object_kind object_mesh_gateway = {
+    "istio.banzaicloud.io", "v1beta1", "meshgateways", "MeshGateway"};
+const struct object_kind object_service_account = {"", "v1", "serviceaccounts", "ServiceAccount"};
+const struct object_kind object_role_binding = {
+    "rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"};
+const struct object_kind object_deployment = {"apps", "v1", "deployments", "Deployment"};
+const struct object_kind object_service = {"", "v1", "services", "Service"};
+const struct object_kind object_hpa = {
+    "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"};
+const struct object_kind object_pdb = {
+    "policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+const struct object_kind object_event = {"events.k8s.io", "v1", "events", "Event"};
+
+json_t *object_api_version(const struct object_kind *kind)
+{
+    if (kind->group[0] == '\0')
+        return STR(kind->version);
+    return jx_stringf("%s/%s", kind->group, kind->version);
+}
+
+const char *object_name(const json_t *object)
+{
+    return jx_str(object, "metadata.name", "");
+}
+
+const char *object_namespace(const json_t *object)
+{
+    return jx_str(object, "metadata.namespace", "");
+}
+
+const char *object_uid(const json_t *object)
+{
+    return jx_str(object, "metadata.uid", "");
+}
+
+const char *object_resource_version(const json_t *object)
+{
+    return jx_str(object, "metadata.resourceVersion", "");
+}
+
+const json_t *object_controller(const json_t *object)
+{
+    size_t i;
+    json_t *reference;
+    json_array_foreach (jx_array(object, "metadata.ownerReferences"), i, reference)
+        if (jx_bool(reference, "controller", false))
+            return reference;
+    return NULL;
+}
+
+static bool is_decimal(const char *s)
+{
+    return s[0] >= '1' && s[0] <= '9' && s[strspn(s, "0123456789")] == '\0';
+}
+
+int object_compare_versions(const char *a, const char *b)
+{
+    if (strcmp(a, b) == 0)
+        return 0;
+    if (!is_decimal(a) || !is_decimal(b))
+        return 1;
+    size_t len_a = strlen(a);
+    size_t len_b = strlen(b);
+    if (len_a != len_b)
+        return len_a < len_b ? -1 : 1;
+    return strcmp(a, b);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Talking to a Kubernetes API server: one generic request over json_t, for every kind and verb.
+ *
+ * Every call is asynchronous. `done` runs exactly once, never before kube_call() returned, never
+ * after kube_cancel(). There are no retries in here: what to do about an error is decided by
+ * whoever asked. Calls wait in a queue (first in, first out) while `max_inflight` of them are on
+ * their way; watches do not count.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "data/object.h"
+#include "net/loop.h"
+
+struct credentials;
+struct kube;
+struct kube_call;
+
+struct kube_options {
+    int max_inflight;
+    const char *user_agent;
+};
+
+enum kube_verb {
+    KUBE_GET,
+    KUBE_APPLY,  /* server-side apply, force; body: the whole intent */
+    KUBE_PATCH,  /* JSON merge patch (RFC 7386) */
+    KUBE_CREATE, /* POST to the collection */
+    KUBE_DELETE, /* background propagation */
+};
+
+struct kube_request {
+    enum kube_verb verb;
+    const struct object_kind *kind;
+    const char *ns; /* NULL: cluster-scoped, or across namespaces */
+    const char *name;
+    const char *subresource; /* NULL or "status", … */
+    const json_t *body;      /* borrowed for the time of kube_call() */
+    const char *manager;     /* field manager: KUBE_APPLY (required), KUBE_PATCH, KUBE_CREATE */
+    const char *uid;         /* KUBE_DELETE: precondition, NULL = none */
+    bool dry_run;
+};
+
+struct kube_reply {
+    int http;           /* status of the answer, 0 = none came */
+    json_t *object;     /* borrowed; NULL on failure */
+    struct err err;     /* kind ERR_NONE on success */
+};
+
+typedef void kube_done(void *arg, const struct kube_reply *reply);
+
+/* credentials: borrowed, must outlive the client. */
+struct kube *kube_new(struct loop *loop,
+                      struct credentials *credentials,
+                      const struct kube_options *options,
+                      struct err *err) MUST_CHECK;
+/* All calls and watches must have ended or been cancelled. */
+void kube_free(struct kube *kube);
+
+/* Borrowed until `done` returned or kube_cancel. Never NULL: what is wrong comes to `done`. */
+struct kube_call *
+kube_call(struct kube *kube, const struct kube_request *request, kube_done *done, void *arg);
+void kube_cancel(struct kube_call *call);
