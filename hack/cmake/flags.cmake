@@ -22,6 +22,11 @@ if(MG_SANITIZE)
   target_link_options(mg_flags INTERFACE -fsanitize=${MG_SANITIZE})
 endif()
 
+# The fuzzer steers by the coverage of the code under test, so every layer is instrumented.
+if(MG_FUZZ)
+  target_compile_options(mg_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(MG_HARDEN)
   target_compile_options(mg_flags INTERFACE
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
