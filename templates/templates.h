@@ -26,7 +26,6 @@ extern const struct object_kind *const templates_kinds[];
 /* All objects of a gateway, in the order of templates_kinds. Free with templates_list_done. */
 void templates_render(const struct meshgateway *gw, struct templates_list *ret);
 /* One of them, new; NULL when the gateway wants no such object. */
-json_t *templates_render_one(const struct meshgateway *gw,
-                             const struct object_kind *kind,
+json_t *templates_render_one(const struct meshgateway *gw, const struct object_kind *kind,
                              const char *name);
 void templates_list_done(struct templates_list *list);

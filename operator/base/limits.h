@@ -8,13 +8,13 @@
 #define LIMIT_LOG_LINE       LIMIT_KIB(16)
 #define LIMIT_METRICS_TEXT   LIMIT_MIB(4)
 #define LIMIT_URL            LIMIT_KIB(8)
-#define LIMIT_FILE           LIMIT_MIB(64)  /* an input file of the command line */
-#define LIMIT_CREDENTIAL     LIMIT_MIB(1)   /* kubeconfig, token, certificate, key or plugin output */
-#define LIMIT_REQUEST_BODY   LIMIT_MIB(3)   /* what kube-apiserver accepts at most */
+#define LIMIT_FILE           LIMIT_MIB(64) /* an input file of the command line */
+#define LIMIT_CREDENTIAL     LIMIT_MIB(1) /* kubeconfig, token, certificate, key or plugin output */
+#define LIMIT_REQUEST_BODY   LIMIT_MIB(3) /* what kube-apiserver accepts at most */
 #define LIMIT_RESPONSE_BODY  LIMIT_MIB(16)  /* one object */
 #define LIMIT_LIST_BODY      LIMIT_MIB(256) /* one page of a list */
 #define LIMIT_ERROR_BODY     LIMIT_KIB(64)  /* body of an error answer */
 #define LIMIT_WATCH_LINE     LIMIT_MIB(16)  /* one watch event */
 #define LIMIT_YAML_DOCUMENTS 100000         /* documents in one input */
 #define LIMIT_YAML_DEPTH     64             /* levels of nesting */
-#define LIMIT_YAML_NODES     1000000        /* nodes of one document after its aliases are expanded */
+#define LIMIT_YAML_NODES     1000000 /* nodes of one document after its aliases are expanded */

@@ -79,8 +79,8 @@ struct metric *metrics_gauge(const char *name, const char *help, const char *lab
     return find_series(find_family(GAUGE, name, help), labels);
 }
 
-struct metric *metrics_histogram(
-    const char *name, const char *help, const char *labels, const double *bounds, size_t count)
+struct metric *metrics_histogram(const char *name, const char *help, const char *labels,
+                                 const double *bounds, size_t count)
 {
     struct family *f = find_family(HISTOGRAM, name, help);
     if (!f->bounds) {
@@ -121,11 +121,8 @@ void metrics_on_render(void (*refresh)(void *arg), void *arg)
     LL_APPEND(refreshers, r);
 }
 
-static void render_value(struct strbuf *out,
-                         const char *name,
-                         const char *suffix,
-                         const char *labels,
-                         double value)
+static void render_value(struct strbuf *out, const char *name, const char *suffix,
+                         const char *labels, double value)
 {
     const char *open = labels[0] ? "{" : "";
     const char *close = labels[0] ? "}" : "";
@@ -175,9 +172,11 @@ int metrics_render(struct strbuf *out)
 void metrics_reset(void)
 {
     struct family *f, *next_family;
-    LL_FOREACH_SAFE (families, f, next_family) {
+    LL_FOREACH_SAFE(families, f, next_family)
+    {
         struct metric *m, *next;
-        LL_FOREACH_SAFE (f->series, m, next) {
+        LL_FOREACH_SAFE(f->series, m, next)
+        {
             free(m->labels);
             free(m->buckets);
             free(m);
@@ -188,7 +187,7 @@ void metrics_reset(void)
     }
     families = NULL;
     struct refresher *r, *next_refresher;
-    LL_FOREACH_SAFE (refreshers, r, next_refresher)
-        free(r);
+    LL_FOREACH_SAFE(refreshers, r, next_refresher)
+    free(r);
     refreshers = NULL;
 }

@@ -20,8 +20,8 @@ struct metric;
 struct metric *metrics_counter(const char *name, const char *help, const char *labels);
 struct metric *metrics_gauge(const char *name, const char *help, const char *labels);
 /* bounds: upper bounds in rising order, static, without +Inf. */
-struct metric *metrics_histogram(
-    const char *name, const char *help, const char *labels, const double *bounds, size_t count);
+struct metric *metrics_histogram(const char *name, const char *help, const char *labels,
+                                 const double *bounds, size_t count);
 
 void metrics_add(struct metric *m, double amount);
 void metrics_set(struct metric *m, double value);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time. Durations and deadlines use the monotonic clock; wall time is only for people and objects. */
+/* Time. Durations and deadlines use the monotonic clock; wall time is only for people and objects.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -17,5 +18,6 @@ void now_format_time(int64_t wall_us, char *buf);
 /* metav1.MicroTime, "2026-11-23T04:05:06.000007Z". */
 void now_format_microtime(int64_t wall_us, char *buf);
 
-/* Tests: from here on the clocks stand at these values; negative values give the real clocks back. */
+/* Tests: from here on the clocks stand at these values; negative values give the real clocks back.
+ */
 void now_fake(int64_t mono_ms, int64_t wall_us);

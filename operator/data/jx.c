@@ -147,12 +147,8 @@ json_t *jx_parse(const char *text, size_t len, struct err *err)
     json_error_t problem;
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &problem);
     if (!value)
-        err_set(err,
-                ERR_INVALID,
-                "line %d, column %d: %s",
-                problem.line,
-                problem.column,
-                problem.text);
+        err_set(
+            err, ERR_INVALID, "line %d, column %d: %s", problem.line, problem.column, problem.text);
     return value;
 }
 

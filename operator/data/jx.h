@@ -70,7 +70,8 @@ void jx_update(json_t *into, const json_t *from);
 /* Deep merge after RFC 7396, without the meaning of null: objects merge, all else replaces. New. */
 json_t *jx_merge(const json_t *base, const json_t *over);
 
-/* New reference, or NULL with ERR_INVALID (message with line and column). Refuses duplicate keys. */
+/* New reference, or NULL with ERR_INVALID (message with line and column). Refuses duplicate keys.
+ */
 json_t *jx_parse(const char *text, size_t len, struct err *err) MUST_CHECK;
 /* Keys sorted, no white space: equal values give equal bytes. The caller frees. */
 char *jx_canonical(const json_t *value) __attribute__((returns_nonnull));

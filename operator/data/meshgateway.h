@@ -21,8 +21,6 @@ struct meshgateway; /* defined below */
  * least one problem added; then *ret is untouched. Tolerates anything: a wrong type anywhere is a
  * problem with its path, never a crash.
  */
-int meshgateway_parse(json_t *object,
-                      const struct config *config,
-                      struct meshgateway *ret,
+int meshgateway_parse(json_t *object, const struct config *config, struct meshgateway *ret,
                       struct problems *problems) MUST_CHECK;
 void meshgateway_done(struct meshgateway *gw);

@@ -19,7 +19,8 @@ void problems_add(struct problems *list, const char *path, const char *fmt, ...)
     if (n < 0)
         abort();
     for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].path, path) == 0 && strcmp(list->items[i].message, message) == 0) {
+        if (strcmp(list->items[i].path, path) == 0 &&
+            strcmp(list->items[i].message, message) == 0) {
             free(message);
             return;
         }

@@ -24,6 +24,7 @@ struct problems {
 
 /* Adds one; the same path and message a second time is left out. */
 void problems_add(struct problems *list, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Fills err with ERR_INVALID and "path: message; path: message; …". Returns -1; 0 for an empty list. */
+/* Fills err with ERR_INVALID and "path: message; path: message; …". Returns -1; 0 for an empty
+ * list. */
 int problems_to_err(const struct problems *list, struct err *err);
 void problems_done(struct problems *list);

@@ -14,11 +14,12 @@ struct credentials;
 
 /* Everything a connection and a request need. Borrowed; valid until the loop turns. */
 struct credential {
-    const char *authorization;  /* value of the Authorization header, or NULL */
-    const char *client_cert;    /* PEM, or NULL */
-    const char *client_key;     /* PEM, or NULL */
-    const char *ca;             /* PEM, or NULL: the system's roots */
-    uint64_t tls_generation;    /* changes with client_cert, client_key or ca: then open new connections */
+    const char *authorization; /* value of the Authorization header, or NULL */
+    const char *client_cert;   /* PEM, or NULL */
+    const char *client_key;    /* PEM, or NULL */
+    const char *ca;            /* PEM, or NULL: the system's roots */
+    uint64_t
+        tls_generation; /* changes with client_cert, client_key or ca: then open new connections */
 };
 
 /* On failure `credential` is NULL. */
@@ -29,7 +30,8 @@ struct credentials *credentials_new(struct loop *loop, const struct kubeconfig *
 void credentials_free(struct credentials *credentials);
 const struct kubeconfig *credentials_config(const struct credentials *credentials);
 
-/* The credential if it is at hand and fresh, else NULL: then credentials_wait(). Cheap: every request asks. */
+/* The credential if it is at hand and fresh, else NULL: then credentials_wait(). Cheap: every
+ * request asks. */
 const struct credential *credentials_get(struct credentials *credentials);
 /* Gets it (reads files, runs the plugin once for all who wait); cb runs later, exactly once. */
 void credentials_wait(struct credentials *credentials, credentials_cb *cb, void *arg);

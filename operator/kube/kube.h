@@ -43,22 +43,20 @@ struct kube_request {
 };
 
 struct kube_reply {
-    int http;           /* status of the answer, 0 = none came */
-    json_t *object;     /* borrowed; NULL on failure */
-    struct err err;     /* kind ERR_NONE on success */
+    int http;       /* status of the answer, 0 = none came */
+    json_t *object; /* borrowed; NULL on failure */
+    struct err err; /* kind ERR_NONE on success */
 };
 
 typedef void kube_done(void *arg, const struct kube_reply *reply);
 
 /* credentials: borrowed, must outlive the client. */
-struct kube *kube_new(struct loop *loop,
-                      struct credentials *credentials,
-                      const struct kube_options *options,
-                      struct err *err) MUST_CHECK;
+struct kube *kube_new(struct loop *loop, struct credentials *credentials,
+                      const struct kube_options *options, struct err *err) MUST_CHECK;
 /* All calls and watches must have ended or been cancelled. */
 void kube_free(struct kube *kube);
 
 /* Borrowed until `done` returned or kube_cancel. Never NULL: what is wrong comes to `done`. */
-struct kube_call *
-kube_call(struct kube *kube, const struct kube_request *request, kube_done *done, void *arg);
+struct kube_call *kube_call(struct kube *kube, const struct kube_request *request, kube_done *done,
+                            void *arg);
 void kube_cancel(struct kube_call *call);

@@ -21,8 +21,8 @@ struct kubeconfig_exec {
 
 /* Strings are owned; NULL means not given. */
 struct kubeconfig {
-    char *server; /* URL without a trailing slash; may carry a path */
-    char *ns;     /* namespace of the context or of the pod, or NULL */
+    char *server;  /* URL without a trailing slash; may carry a path */
+    char *ns;      /* namespace of the context or of the pod, or NULL */
     char *context; /* name, or NULL in a cluster */
     char *ca_file; /* read again for rotation; or … */
     char *ca_data; /* PEM, already decoded */
@@ -41,16 +41,15 @@ struct kubeconfig {
 };
 
 struct kubeconfig_source {
-    const char *path;      /* --kubeconfig: must exist; NULL: environment, then in-cluster, then home */
-    const char *context;   /* --context, or NULL */
-    const char *env;       /* value of $KUBECONFIG, or NULL */
-    const char *home;      /* value of $HOME, or NULL */
+    const char *path; /* --kubeconfig: must exist; NULL: environment, then in-cluster, then home */
+    const char *context;                     /* --context, or NULL */
+    const char *env;                         /* value of $KUBECONFIG, or NULL */
+    const char *home;                        /* value of $HOME, or NULL */
     const char *service_host, *service_port; /* $KUBERNETES_SERVICE_HOST and _PORT, or NULL */
     const char *in_cluster_dir; /* NULL: /var/run/secrets/kubernetes.io/serviceaccount */
 };
 
 /* What cannot be used is one clear line that names file, entry and field. */
-int kubeconfig_load(const struct kubeconfig_source *source,
-                    struct kubeconfig *ret,
+int kubeconfig_load(const struct kubeconfig_source *source, struct kubeconfig *ret,
                     struct err *err) MUST_CHECK;
 void kubeconfig_done(struct kubeconfig *config);

@@ -26,11 +26,7 @@ struct watch_sink {
 };
 
 /* ns NULL: all namespaces. selector: label selector or NULL. `sink` must outlive the watch. */
-struct watch *watch_new(struct kube *kube,
-                        const struct object_kind *kind,
-                        const char *ns,
-                        const char *selector,
-                        const struct watch_sink *sink,
-                        void *arg);
+struct watch *watch_new(struct kube *kube, const struct object_kind *kind, const char *ns,
+                        const char *selector, const struct watch_sink *sink, void *arg);
 /* No callback after this. */
 void watch_free(struct watch *watch);

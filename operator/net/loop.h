@@ -27,7 +27,8 @@ struct event_base *loop_base(struct loop *loop);
 
 /* A timer that is not running. Freed by loop_timer_free, also from its own callback. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_cb *cb, void *arg);
-/* Fires once, delay_ms from now (0 = on the next turn of the loop); replaces an earlier deadline. */
+/* Fires once, delay_ms from now (0 = on the next turn of the loop); replaces an earlier deadline.
+ */
 void loop_timer_start(struct loop_timer *timer, int64_t delay_ms);
 void loop_timer_stop(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer *timer);

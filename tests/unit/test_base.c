@@ -138,11 +138,5 @@ START_TEST(metrics_text)
 }
 END_TEST
 
-UNIT_MAIN("base",
-          err_wraps_and_keeps_kind,
-          err_cuts_at_a_character,
-          strbuf_keeps_its_ceiling,
-          time_formats,
-          log_line_is_json,
-          rnd_stays_in_range,
-          metrics_text)
+UNIT_MAIN("base", err_wraps_and_keeps_kind, err_cuts_at_a_character, strbuf_keeps_its_ceiling,
+          time_formats, log_line_is_json, rnd_stays_in_range, metrics_text)

@@ -26,8 +26,9 @@ END_TEST
 
 START_TEST(getters_read_paths)
 {
-    json_auto_t *o = OBJ(F("spec", OBJ(F("type", STR("ingress")), F("n", INT(3)), F("x", json_null()),
-                                       F("on", BOOL(true)))));
+    json_auto_t *o = OBJ(F(
+        "spec",
+        OBJ(F("type", STR("ingress")), F("n", INT(3)), F("x", json_null()), F("on", BOOL(true)))));
     ck_assert_str_eq(jx_str(o, "spec.type", "?"), "ingress");
     ck_assert_str_eq(jx_str(o, "spec.type.deeper", "?"), "?");
     ck_assert_str_eq(jx_str(o, "spec.n", "?"), "?");
@@ -77,10 +78,5 @@ START_TEST(digest_ignores_order)
 }
 END_TEST
 
-UNIT_MAIN("jx",
-          builder_builds,
-          builder_is_poisoned_by_null,
-          getters_read_paths,
-          empty_and_merge,
-          parse_refuses,
-          digest_ignores_order)
+UNIT_MAIN("jx", builder_builds, builder_is_poisoned_by_null, getters_read_paths, empty_and_merge,
+          parse_refuses, digest_ignores_order)
