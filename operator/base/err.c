@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef err_set
+#undef err_wrap
+
 /* Cuts a partial UTF-8 sequence off the end of a truncated text. */
 static void trim_partial_character(char *s)
 {

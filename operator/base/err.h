@@ -35,5 +35,9 @@ struct err {
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Puts context in front: "context: message". Always returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#ifdef __clang_analyzer__ /* which does not look into other files */
+#define err_set(...)  (err_set(__VA_ARGS__), -1)
+#define err_wrap(...) (err_wrap(__VA_ARGS__), -1)
+#endif
 /* Name of a kind for logs and metrics, e.g. "not-found". */
 const char *err_kind_name(enum err_kind kind);

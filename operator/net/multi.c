@@ -177,6 +177,6 @@ void multi_drop(struct multi *multi, struct transfer *transfer)
         return;
     case TRANSFER_OUT:
     case TRANSFER_DROPPED:
-        assert(!"a transfer is dropped once, while it is in");
+        assert(false && "a transfer is dropped once, while it is in");
     }
 }
