@@ -130,6 +130,49 @@ void jx_update(json_t *into, const json_t *from)
         json_object_set(into, key, value);
 }
 
+void jx_set(json_t *object, const char *path, json_t *value)
+{
+    if (!value)
+        return;
+    const char *key = path;
+    size_t len = strcspn(key, ".");
+    while (key[len] != '\0') {
+        json_t *inner = json_object_getn(object, key, len);
+        if (!json_is_object(inner)) {
+            inner = json_object();
+            json_object_setn_new(object, key, len, inner);
+        }
+        object = inner;
+        key += len + 1;
+        len = strcspn(key, ".");
+    }
+    json_object_set_new(object, key, value);
+}
+
+void jx_drop_nulls(json_t *value)
+{
+    if (json_is_object(value)) {
+        const char *key;
+        json_t *member;
+        void *next;
+        json_object_foreach_safe(value, next, key, member)
+        {
+            if (json_is_null(member))
+                json_object_del(value, key);
+            else
+                jx_drop_nulls(member);
+        }
+        return;
+    }
+    for (size_t i = json_array_size(value); i > 0; i--) {
+        json_t *element = json_array_get(value, i - 1);
+        if (json_is_null(element))
+            json_array_remove(value, i - 1);
+        else
+            jx_drop_nulls(element);
+    }
+}
+
 json_t *jx_merge(const json_t *base, const json_t *over)
 {
     if (!json_is_object(base) || !json_is_object(over))

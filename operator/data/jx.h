@@ -67,6 +67,13 @@ bool jx_bool(const json_t *object, const char *path, bool otherwise);
 bool jx_empty(const json_t *value);
 /* Copies every member of `from` over `into` (shallow; values are shared). NULL `from` is empty. */
 void jx_update(json_t *into, const json_t *from);
+/*
+ * Sets the value at a path, which it steals; objects on the way are made, or replace what is none.
+ * A NULL value changes nothing.
+ */
+void jx_set(json_t *object, const char *path, json_t *value);
+/* Removes every member and element that is null, at every depth. */
+void jx_drop_nulls(json_t *value);
 /* Deep merge after RFC 7396, without the meaning of null: objects merge, all else replaces. New. */
 json_t *jx_merge(const json_t *base, const json_t *over);
 

@@ -3,8 +3,9 @@
  * A MeshGateway as the templates see it: shorthands folded into the canonical fields, unset values
  * dropped, defaults applied, the operator's configuration merged in, validated.
  *
- * The struct holds references to the JSON it was made from; its strings and json_t fields borrow
- * from it. Nobody changes them. Same object and configuration in, same struct out.
+ * The struct owns `object` and `spec`; its strings and json_t fields borrow from them. Nobody
+ * changes them. Same object and configuration in, same struct out; the configuration may go away
+ * afterwards. Strings are "" and json_t fields NULL when there is nothing, unless said otherwise.
  */
 #pragma once
 
@@ -14,7 +15,63 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-struct meshgateway; /* defined below */
+/* Set to "true" on a MeshGateway: write nothing but its status. */
+#define MESHGATEWAY_PAUSED "meshgateway.banzaicloud.io/paused"
+
+struct meshgateway {
+    json_t *object; /* as it was given */
+    json_t *spec;   /* canonical form, with every default that is a plain value */
+
+    const char *name;
+    const char *ns;  /* "default" when the object names none, as kubectl would apply it */
+    const char *uid; /* "": not from an API server, and then its objects have no owner */
+    json_int_t generation;
+    bool deleting;
+    bool paused;
+    bool sds_ignored; /* spec.sds is set, and has no effect */
+
+    const char *type;     /* ingress, egress */
+    const json_t *labels; /* spec.labels */
+    const json_t *ports;  /* array; name, port, protocol and targetPort are in every element */
+
+    const char *service_type;
+    const json_t *service; /* the group: fields of a ServiceSpec, and metadata */
+
+    bool autoscaled;           /* an HPA is wanted */
+    bool autoscaling_external; /* somebody else scales */
+    json_int_t replicas;       /* of the Deployment; -1: not ours to write */
+    json_int_t min_replicas;   /* how many there are at least */
+    json_int_t max_replicas;   /* of the HPA */
+    const json_t *autoscaling; /* the group */
+    const json_t *disruption;  /* spec.podDisruptionBudget */
+
+    const json_t *deployment; /* the group: fields of a Deployment, its pods and their proxy */
+    json_int_t drain_seconds;
+    bool run_as_root;
+    bool binds_low_ports; /* the pod's processes can listen below 1024 */
+
+    const char *service_account;
+    bool service_account_create;
+    const json_t *service_account_annotations;
+
+    /*
+     * The proxy. Injected pods take from istiod what the spec leaves open, so these are unset there
+     * unless the spec itself says something; in explicit pods only the network ones can be.
+     */
+    bool injected;
+    const char *image;
+    const char *revision; /* of the control plane, in both modes; "" is the default one */
+    const char *cluster_id;
+    const char *cluster_domain;
+    const char *mesh_id;
+    const char *trust_domain;
+    const char *network;
+    const char *requested_network_view;
+    const char *ca_address;
+    const char *log_level;
+    const char *component_log_level;
+    const json_t *proxy_config; /* Istio's ProxyConfig, complete, never NULL */
+};
 
 /*
  * Reads a MeshGateway object, as the API server stores it or a file holds it. 0, or -1 with at

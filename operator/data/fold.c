@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/fold.h"
+
+#include "data/jx.h"
+
+#include <stdint.h>
+#include <string.h>
+
+enum shape {
+    SHAPE_GROUP, /* an object whose members have rows of their own */
+    SHAPE_STRING,
+    SHAPE_BOOL,
+    SHAPE_COUNT, /* an integer that Kubernetes stores as int32, not negative */
+    SHAPE_COUNT_OR_STRING,
+    SHAPE_OBJECT,
+    SHAPE_STRING_MAP,
+    SHAPE_STRINGS,
+    SHAPE_OBJECTS,
+    SHAPE_NAMED, /* a list of objects, each with a name */
+};
+
+struct field {
+    const char *path;
+    enum shape shape;
+    const char *shorthand; /* the original API's name of it, NULL when there is none */
+};
+
+/* Every field of the spec but `ports`, groups before their members. */
+static const struct field fields[] = {
+    {"type", SHAPE_STRING, NULL},
+    {"labels", SHAPE_STRING_MAP, NULL},
+    {"runAsRoot", SHAPE_BOOL, NULL},
+    {"drainSeconds", SHAPE_COUNT, NULL},
+    {"sds", SHAPE_OBJECT, NULL},
+
+    {"service", SHAPE_GROUP, NULL},
+    {"service.type", SHAPE_STRING, "serviceType"},
+    {"service.metadata", SHAPE_GROUP, NULL},
+    {"service.metadata.labels", SHAPE_STRING_MAP, "serviceLabels"},
+    {"service.metadata.annotations", SHAPE_STRING_MAP, "serviceAnnotations"},
+    {"service.allocateLoadBalancerNodePorts", SHAPE_BOOL, NULL},
+    {"service.clusterIP", SHAPE_STRING, NULL},
+    {"service.externalIPs", SHAPE_STRINGS, NULL},
+    {"service.externalTrafficPolicy", SHAPE_STRING, "serviceExternalTrafficPolicy"},
+    {"service.healthCheckNodePort", SHAPE_COUNT, NULL},
+    {"service.internalTrafficPolicy", SHAPE_STRING, NULL},
+    {"service.ipFamilies", SHAPE_STRINGS, NULL},
+    {"service.ipFamilyPolicy", SHAPE_STRING, NULL},
+    {"service.loadBalancerClass", SHAPE_STRING, NULL},
+    {"service.loadBalancerIP", SHAPE_STRING, "loadBalancerIP"},
+    {"service.loadBalancerSourceRanges", SHAPE_STRINGS, NULL},
+    {"service.publishNotReadyAddresses", SHAPE_BOOL, NULL},
+    {"service.sessionAffinity", SHAPE_STRING, NULL},
+    {"service.sessionAffinityConfig", SHAPE_OBJECT, NULL},
+    {"service.trafficDistribution", SHAPE_STRING, NULL},
+
+    {"deployment", SHAPE_GROUP, NULL},
+    {"deployment.metadata", SHAPE_GROUP, NULL},
+    {"deployment.metadata.labels", SHAPE_STRING_MAP, NULL},
+    {"deployment.metadata.annotations", SHAPE_STRING_MAP, NULL},
+    {"deployment.podMetadata", SHAPE_GROUP, NULL},
+    {"deployment.podMetadata.labels", SHAPE_STRING_MAP, NULL},
+    {"deployment.podMetadata.annotations", SHAPE_STRING_MAP, "podAnnotations"},
+    {"deployment.replicas", SHAPE_COUNT, "replicaCount"},
+    {"deployment.strategy", SHAPE_OBJECT, NULL},
+    {"deployment.minReadySeconds", SHAPE_COUNT, NULL},
+    {"deployment.revisionHistoryLimit", SHAPE_COUNT, NULL},
+    {"deployment.env", SHAPE_NAMED, "additionalEnvVars"},
+    {"deployment.resources", SHAPE_OBJECT, "resources"},
+    {"deployment.securityContext", SHAPE_OBJECT, "securityContext"},
+    {"deployment.imagePullPolicy", SHAPE_STRING, NULL},
+    {"deployment.lifecycle", SHAPE_OBJECT, NULL},
+    {"deployment.startupProbe", SHAPE_OBJECT, NULL},
+    {"deployment.readinessProbe", SHAPE_OBJECT, NULL},
+    {"deployment.livenessProbe", SHAPE_OBJECT, NULL},
+    {"deployment.volumeMounts", SHAPE_OBJECTS, NULL},
+    {"deployment.volumes", SHAPE_NAMED, NULL},
+    {"deployment.containers", SHAPE_NAMED, NULL},
+    {"deployment.initContainers", SHAPE_NAMED, NULL},
+    {"deployment.podSecurityContext", SHAPE_OBJECT, NULL},
+    {"deployment.nodeSelector", SHAPE_STRING_MAP, "nodeSelector"},
+    {"deployment.affinity", SHAPE_OBJECT, "affinity"},
+    {"deployment.tolerations", SHAPE_OBJECTS, "tolerations"},
+    {"deployment.topologySpreadConstraints", SHAPE_OBJECTS, NULL},
+    {"deployment.priorityClassName", SHAPE_STRING, NULL},
+    {"deployment.imagePullSecrets", SHAPE_OBJECTS, NULL},
+    {"deployment.dnsPolicy", SHAPE_STRING, NULL},
+    {"deployment.dnsConfig", SHAPE_OBJECT, NULL},
+    {"deployment.hostNetwork", SHAPE_BOOL, NULL},
+    {"deployment.hostAliases", SHAPE_OBJECTS, NULL},
+    {"deployment.runtimeClassName", SHAPE_STRING, NULL},
+
+    {"autoscaling", SHAPE_GROUP, NULL},
+    {"autoscaling.minReplicas", SHAPE_COUNT, "minReplicas"},
+    {"autoscaling.maxReplicas", SHAPE_COUNT, "maxReplicas"},
+    {"autoscaling.targetCPUUtilizationPercentage", SHAPE_COUNT, NULL},
+    {"autoscaling.targetMemoryUtilizationPercentage", SHAPE_COUNT, NULL},
+    {"autoscaling.metrics", SHAPE_OBJECTS, NULL},
+    {"autoscaling.behavior", SHAPE_OBJECT, NULL},
+    {"autoscaling.external", SHAPE_BOOL, NULL},
+
+    {"podDisruptionBudget", SHAPE_GROUP, NULL},
+    {"podDisruptionBudget.minAvailable", SHAPE_COUNT_OR_STRING, NULL},
+    {"podDisruptionBudget.maxUnavailable", SHAPE_COUNT_OR_STRING, NULL},
+    {"podDisruptionBudget.unhealthyPodEvictionPolicy", SHAPE_STRING, NULL},
+
+    {"serviceAccount", SHAPE_GROUP, NULL},
+    {"serviceAccount.name", SHAPE_STRING, NULL},
+    {"serviceAccount.create", SHAPE_BOOL, NULL},
+    {"serviceAccount.annotations", SHAPE_STRING_MAP, NULL},
+
+    {"proxy", SHAPE_GROUP, NULL},
+    {"proxy.mode", SHAPE_STRING, NULL},
+    {"proxy.image", SHAPE_STRING, NULL},
+    {"proxy.revision", SHAPE_STRING, NULL},
+    {"proxy.istioNamespace", SHAPE_STRING, NULL},
+    {"proxy.clusterID", SHAPE_STRING, NULL},
+    {"proxy.meshID", SHAPE_STRING, NULL},
+    {"proxy.trustDomain", SHAPE_STRING, NULL},
+    {"proxy.network", SHAPE_STRING, NULL},
+    {"proxy.requestedNetworkView", SHAPE_STRING, "requestedNetworkView"},
+    {"proxy.caAddress", SHAPE_STRING, NULL},
+    {"proxy.discoveryAddress", SHAPE_STRING, NULL},
+    {"proxy.logLevel", SHAPE_STRING, NULL},
+    {"proxy.componentLogLevel", SHAPE_STRING, NULL},
+    {"proxy.config", SHAPE_OBJECT, NULL},
+
+    {"istioControlPlane", SHAPE_GROUP, NULL},
+    {"istioControlPlane.name", SHAPE_STRING, NULL},
+    {"istioControlPlane.namespace", SHAPE_STRING, NULL},
+};
+
+static bool is_count(const json_t *value)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 0 &&
+           json_integer_value(value) <= INT32_MAX;
+}
+
+/* Adds a problem and returns false unless ok. `member` is appended to the path. */
+static bool expect(bool ok, struct problems *problems, const char *path, const char *member,
+                   const char *what)
+{
+    if (ok)
+        return true;
+    AUTO_FREE char *full = xasprintf("spec.%s%s", path, member);
+    problems_add(problems, full, "%s", what);
+    return false;
+}
+
+static bool check_map(const json_t *map, const char *path, struct problems *problems)
+{
+    if (!expect(json_is_object(map), problems, path, "", "must be an object"))
+        return false;
+    bool ok = true;
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)map, key, value) {
+        AUTO_FREE char *member = xasprintf("[\"%s\"]", key);
+        ok &= expect(json_is_string(value), problems, path, member, "must be a string");
+    }
+    return ok;
+}
+
+static bool check_list(const json_t *list, enum shape shape, const char *path,
+                       struct problems *problems)
+{
+    if (!expect(json_is_array(list), problems, path, "", "must be a list"))
+        return false;
+    bool ok = true;
+    size_t i;
+    json_t *element;
+    json_array_foreach (list, i, element) {
+        AUTO_FREE char *member = xasprintf("[%zu]", i);
+        if (shape == SHAPE_STRINGS) {
+            ok &= expect(json_is_string(element), problems, path, member, "must be a string");
+            continue;
+        }
+        bool object = expect(json_is_object(element), problems, path, member, "must be an object");
+        ok &= object;
+        if (shape != SHAPE_NAMED || !object)
+            continue;
+        AUTO_FREE char *name = xasprintf("[%zu].name", i);
+        ok &= expect(jx_str(element, "name", "")[0] != '\0', problems, path, name, "is required");
+    }
+    return ok;
+}
+
+static bool check(const json_t *value, enum shape shape, const char *path,
+                  struct problems *problems)
+{
+    switch (shape) {
+    case SHAPE_STRING:
+        return expect(json_is_string(value), problems, path, "", "must be a string");
+    case SHAPE_BOOL:
+        return expect(json_is_boolean(value), problems, path, "", "must be true or false");
+    case SHAPE_COUNT:
+        return expect(is_count(value), problems, path, "", "must be a whole number, 0 or more");
+    case SHAPE_COUNT_OR_STRING:
+        return expect(is_count(value) || json_is_string(value),
+                      problems,
+                      path,
+                      "",
+                      "must be a whole number or a percentage");
+    case SHAPE_GROUP:
+    case SHAPE_OBJECT:
+        return expect(json_is_object(value), problems, path, "", "must be an object");
+    case SHAPE_STRING_MAP:
+        return check_map(value, path, problems);
+    case SHAPE_STRINGS:
+    case SHAPE_OBJECTS:
+    case SHAPE_NAMED:
+        return check_list(value, shape, path, problems);
+    }
+    return false;
+}
+
+static json_t *copy_without_nulls(const json_t *value)
+{
+    json_t *copy = json_deep_copy(value);
+    jx_drop_nulls(copy);
+    return copy;
+}
+
+static void fold_field(const json_t *spec, const struct field *field, json_t *canonical,
+                       struct problems *problems)
+{
+    const char *path = field->path;
+    const json_t *value = jx_get(spec, path);
+    const json_t *shorthand = field->shorthand ? json_object_get(spec, field->shorthand) : NULL;
+    if (!jx_empty(shorthand)) {
+        if (!jx_empty(value)) {
+            AUTO_FREE char *full = xasprintf("spec.%s", field->shorthand);
+            problems_add(problems, full, "set %s or %s, not both", field->shorthand, path);
+            return;
+        }
+        value = shorthand;
+        path = field->shorthand;
+    }
+    if (jx_empty(value) || !check(value, field->shape, path, problems))
+        return;
+    if (field->shape != SHAPE_GROUP)
+        jx_set(canonical, field->path, copy_without_nulls(value));
+}
+
+static bool check_port(const json_t *port, const char *path, struct problems *problems)
+{
+    if (!expect(json_is_object(port), problems, path, "", "must be an object"))
+        return false;
+    json_int_t number = jx_int(port, "port", 0);
+    bool ok = expect(number >= 1 && number <= UINT16_MAX,
+                     problems,
+                     path,
+                     ".port",
+                     "must be a port number, 1 to 65535");
+    const json_t *target = jx_get(port, "targetPort");
+    json_int_t target_number = json_is_integer(target) ? json_integer_value(target) : 1;
+    ok &= expect(jx_empty(target) || json_is_string(target) ||
+                     (json_is_integer(target) && target_number >= 1 && target_number <= UINT16_MAX),
+                 problems,
+                 path,
+                 ".targetPort",
+                 "must be a port number, 1 to 65535, or the name of a container port");
+    const json_t *node = jx_get(port, "nodePort");
+    ok &= expect(!node || is_count(node), problems, path, ".nodePort", "must be a port number");
+    static const char *const strings[] = {"name", "protocol", "appProtocol"};
+    for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
+        const json_t *value = jx_get(port, strings[i]);
+        AUTO_FREE char *member = xasprintf(".%s", strings[i]);
+        ok &= expect(!value || json_is_string(value), problems, path, member, "must be a string");
+    }
+    return ok;
+}
+
+/*
+ * Every port with a name and all it implies. A Service of several ports needs names, and ours has
+ * one more than the user listed. The generated ones do not start with a protocol ("tcp-80"): Istio
+ * would take that as a promise and no longer detect HTTP.
+ */
+static json_t *fold_port(const json_t *port)
+{
+    json_t *number = jx_get(port, "port");
+    const json_t *target = jx_get(port, "targetPort");
+    const json_t *node = jx_get(port, "nodePort");
+    const char *name = jx_str(port, "name", "");
+    const char *protocol = jx_str(port, "protocol", "");
+    const char *app_protocol = jx_str(port, "appProtocol", "");
+    if (protocol[0] == '\0')
+        protocol = "TCP";
+    const char *prefix = strcmp(protocol, "TCP") == 0    ? "port"
+                         : strcmp(protocol, "UDP") == 0  ? "udp"
+                         : strcmp(protocol, "SCTP") == 0 ? "sctp"
+                                                         : "other";
+    bool has_node_port = json_integer_value(node) != 0; /* 0 is how Go writes "unset" */
+    return OBJ(
+        F("name",
+          name[0] ? STR(name)
+                  : jx_stringf("%s-%" JSON_INTEGER_FORMAT, prefix, json_integer_value(number))),
+        F("port", REF(number)),
+        F("protocol", STR(protocol)),
+        F("targetPort", jx_empty(target) ? REF(number) : json_copy((json_t *)(uintptr_t)target)),
+        FOPT("nodePort", has_node_port ? json_copy((json_t *)(uintptr_t)node) : NULL),
+        FOPT("appProtocol", app_protocol[0] ? STR(app_protocol) : NULL));
+}
+
+static json_t *fold_ports(const json_t *ports, struct problems *problems)
+{
+    json_t *folded = json_array();
+    if (jx_empty(ports) || !expect(json_is_array(ports), problems, "ports", "", "must be a list"))
+        return folded;
+    size_t i;
+    json_t *port;
+    json_array_foreach (ports, i, port) {
+        AUTO_FREE char *path = xasprintf("ports[%zu]", i);
+        if (check_port(port, path, problems))
+            json_array_append_new(folded, fold_port(port));
+    }
+    return folded;
+}
+
+json_t *fold_spec(const json_t *spec, struct problems *problems)
+{
+    json_t *canonical = json_object();
+    if (!json_is_object(spec))
+        problems_add(problems, "spec", "must be an object");
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        fold_field(spec, &fields[i], canonical, problems);
+    json_object_set_new(canonical, "ports", fold_ports(json_object_get(spec, "ports"), problems));
+    return canonical;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pods of a gateway's Deployment. */
+#pragma once
+
+#include "data/meshgateway.h"
+
+/* A PodTemplateSpec. New. */
+json_t *pod_template(const struct meshgateway *gw);

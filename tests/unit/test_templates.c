@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/gateway.h"
+#include "support/unit.h"
+#include "templates/templates.h"
+
+#include <string.h>
+
+static json_t *render(const char *text, const struct object_kind *kind)
+{
+    struct meshgateway gw;
+    gateway_from_json(text, &gw);
+    struct templates_list list;
+    templates_render(&gw, &list);
+    json_t *found = NULL;
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].kind == kind)
+            found = json_incref(list.items[i].object);
+    templates_list_done(&list);
+    meshgateway_done(&gw);
+    return found;
+}
+
+START_TEST(seed_renders_five_kinds)
+{
+    struct meshgateway gw;
+    gateway_from_json(GATEWAY_SEED, &gw);
+    struct templates_list list;
+    templates_render(&gw, &list);
+    ck_assert_uint_eq(list.count, 5);
+    for (size_t i = 0; i < list.count; i++) {
+        const json_t *object = list.items[i].object;
+        ck_assert_ptr_eq(list.items[i].kind, templates_kinds[i]);
+        ck_assert_str_eq(object_name(object), "echo-ingress");
+        ck_assert_str_eq(object_namespace(object), "default");
+        ck_assert_str_eq(jx_str(object, "kind", ""), list.items[i].kind->kind);
+        ck_assert_ptr_null(jx_get(object, "metadata.ownerReferences"));
+        json_auto_t *one = templates_render_one(&gw, list.items[i].kind, "echo-ingress");
+        ck_assert(json_equal(one, object));
+        ck_assert_ptr_null(templates_render_one(&gw, list.items[i].kind, "other"));
+    }
+    ck_assert_ptr_null(templates_render_one(&gw, &object_pdb, "echo-ingress"));
+    templates_list_done(&list);
+    meshgateway_done(&gw);
+}
+END_TEST
+
+START_TEST(owner_follows_the_uid)
+{
+    json_auto_t *service = render("{'metadata': {'name': 'g', 'namespace': 'n', 'uid': 'u-1'}, "
+                                  " 'spec': {'type': 'egress', 'ports': []}}",
+                                  &object_service);
+    json_auto_t *expected = OBJ(F("apiVersion", STR("istio.banzaicloud.io/v1beta1")),
+                                F("kind", STR("MeshGateway")),
+                                F("name", STR("g")),
+                                F("uid", STR("u-1")),
+                                F("controller", BOOL(true)),
+                                F("blockOwnerDeletion", BOOL(true)));
+    ck_assert(json_equal(object_controller(service), expected));
+}
+END_TEST
+
+/* The cases of the original operator's ensureStatusPort, and its rule that letter case is nothing.
+ */
+START_TEST(status_port_gives_way)
+{
+    static const struct {
+        const char *ports;
+        const char *names;
+    } cases[] = {
+        {"[]", "status-port"},
+        {"[{'name': 'http', 'port': 80}, {'name': 'https', 'port': 443}]",
+         "status-port http https"},
+        {"[{'name': 'a', 'port': 15021, 'protocol': 'UDP'}, "
+         " {'name': 'b', 'port': 15021, 'protocol': 'SCTP'}]",
+         "a b"},
+        {"[{'name': 'status', 'port': 15021, 'targetPort': 15021, 'protocol': 'TCP'}]", "status"},
+        {"[{'name': 'a', 'port': 1234, 'targetPort': 15021}]", "status-port a"},
+        {"[{'name': 'a', 'port': 15021, 'targetPort': 1234}]", "a"},
+        {"[{'name': 'sTaTuS-pOrT', 'port': 80}]", "sTaTuS-pOrT"},
+        {"[{'name': 'a', 'port': 80, 'protocol': ''}]", "status-port a"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *text =
+            xasprintf("{'metadata': {'name': 'g'}, 'spec': {'type': 'ingress', 'ports': %s}}",
+                      cases[i].ports);
+        json_auto_t *service = render(text, &object_service);
+        AUTO_STRBUF struct strbuf names = STRBUF_INIT(1000);
+        size_t at;
+        json_t *port;
+        json_array_foreach (jx_array(service, "spec.ports"), at, port)
+            strbuf_addf(&names, "%s%s", at ? " " : "", jx_str(port, "name", "?"));
+        ck_assert_str_eq(names.text, cases[i].names);
+    }
+}
+END_TEST
+
+START_TEST(same_input_same_bytes)
+{
+    json_auto_t *a = render(GATEWAY_SEED, &object_deployment);
+    json_auto_t *b = render(GATEWAY_SEED, &object_deployment);
+    AUTO_FREE char *text_a = jx_compact(a);
+    AUTO_FREE char *text_b = jx_compact(b);
+    ck_assert_str_eq(text_a, text_b);
+}
+END_TEST
+
+UNIT_MAIN("templates", seed_renders_five_kinds, owner_follows_the_uid, status_port_gives_way,
+          same_input_same_bytes)
