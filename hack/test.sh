@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# test.sh: installs what is missing, builds, runs every test. Ends with one line:
+#   N passed, N failed, N skipped
+# The exit status is 0 only when nothing failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=hack/lib.sh
+. hack/lib.sh
+
+results=build/results
+rm -rf "$results"
+mkdir -p "$results"
+broken=0
+
+# run_tests PRESET NAME CTEST-OPTION…: one ctest run; its results go to $results/NAME.xml.
+run_tests() {
+    local preset=$1 name=$2
+    shift 2
+    STEP_LINES=120 step "tests: $name" ctest --preset "$preset" --output-junit "$PWD/$results/$name.xml" "$@" ||
+        broken=1
+}
+
+need_packages "${build_packages[@]}" "${test_packages[@]}"
+need_command kubectl "https://kubernetes.io/docs/tasks/tools/ has it for every system."
+step "control plane for the tests" tests/controlplane/build.sh ||
+    fail "no control plane: the tests against a real kube-apiserver cannot run"
+for preset in dev clang asan; do
+    build_preset "$preset" || fail "the build '$preset' is broken"
+done
+
+run_tests dev dev -LE 'integration|valgrind'
+# The sanitizers watch the same tests, and the operator in the tests against the control plane.
+run_tests asan asan -LE 'check|integration'
+run_tests dev valgrind -L valgrind
+run_tests asan integration -L integration
+
+summary=$(python3 hack/summary.py "$results"/*.xml) || broken=1
+say "$summary"
+exit "$broken"
