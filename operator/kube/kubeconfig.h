@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the API server is and who we are, from kubeconfig files or the files of a pod, resolved to
- * one flat value. Rules: reference of client-go's clientcmd; see operator/README.md.
+ * one flat value with the rules of client-go's clientcmd:
+ *   - The first that is given is used: --kubeconfig, $KUBECONFIG, the pod, ~/.kube/config. A
+ *     context that is asked for can only be one of a file: then the pod does not count.
+ *   - Of several files the first that has an entry of a name wins that whole entry, and the first
+ *     current-context wins. Missing and empty files of a list are skipped.
+ *   - Relative paths belong to the file that holds them; inline data wins over a path.
+ *   - Credentials are only sent over TLS: for an http server they are left out.
+ * Stricter than client-go: booleans, URLs and PEM are checked here.
  */
 #pragma once
 
@@ -15,8 +22,9 @@ struct kubeconfig_exec {
     char **env;    /* "NAME=value", NULL-terminated */
     char *api_version;
     char *install_hint;
-    char *cluster_info; /* JSON of spec.cluster for KUBERNETES_EXEC_INFO, or NULL */
-    bool interactive;   /* the plugin may use the terminal */
+    char *cluster_info;  /* JSON of spec.cluster for KUBERNETES_EXEC_INFO, or NULL */
+    bool interactive;    /* the plugin may use the terminal, if there is one; */
+    bool needs_terminal; /* … it cannot do without */
 };
 
 /* Strings are owned; NULL means not given. */
