@@ -16,6 +16,7 @@
 #define LIMIT_LIST_BODY      LIMIT_MIB(256) /* one page of a list */
 #define LIMIT_ERROR_BODY     LIMIT_KIB(64)  /* body of an error answer */
 #define LIMIT_WATCH_LINE     LIMIT_MIB(16)  /* one watch event */
+#define LIMIT_QUANTITY       64             /* characters of a Kubernetes quantity */
 #define LIMIT_YAML_DOCUMENTS 100000         /* documents in one input */
 #define LIMIT_YAML_DEPTH     64             /* levels of nesting */
 #define LIMIT_YAML_NODES     1000000 /* nodes of one document after its aliases are expanded */
