@@ -8,8 +8,10 @@
 #define LIMIT_LOG_LINE       LIMIT_KIB(16)
 #define LIMIT_METRICS_TEXT   LIMIT_MIB(4)
 #define LIMIT_URL            LIMIT_KIB(8)
-#define LIMIT_FILE           LIMIT_MIB(64) /* an input file of the command line */
-#define LIMIT_HTTPD_HEAD     LIMIT_KIB(16) /* head of a request to our own server */
+#define LIMIT_FILE           LIMIT_MIB(64)  /* an input file of the command line */
+#define LIMIT_HTTPD_HEAD     LIMIT_KIB(16)  /* head of a request to our own server */
+#define LIMIT_PROBLEMS_TEXT  LIMIT_MIB(16)  /* what the command line says is wrong with its input */
+#define LIMIT_RENDERED       LIMIT_MIB(512) /* the result of "render" */
 #define LIMIT_CREDENTIAL     LIMIT_MIB(1) /* kubeconfig, token, certificate, key or plugin output */
 #define LIMIT_REQUEST_BODY   LIMIT_MIB(3) /* what kube-apiserver accepts at most */
 #define LIMIT_RESPONSE_BODY  LIMIT_MIB(16)  /* one object */

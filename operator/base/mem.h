@@ -17,8 +17,8 @@
 #define PRINTF_LIKE(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define UNUSED                __attribute__((unused))
 
-/* Calls fn(&variable) when the variable goes out of scope. */
-#define AUTO(fn)   __attribute__((cleanup(fn)))
+/* Calls fn(&variable) when the variable goes out of scope; to clang that alone is no use of it. */
+#define AUTO(fn)   __attribute__((cleanup(fn), unused))
 #define AUTO_FREE  AUTO(mem_auto_free)
 #define AUTO_CLOSE AUTO(mem_auto_close)
 

@@ -112,6 +112,7 @@ struct complaint {
     char where[160];
 };
 
+PRINTF_LIKE(3, 0)
 static void collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
 {
     struct complaint *complaint = ctx;

@@ -327,15 +327,16 @@ START_TEST(lists_merge)
 }
 END_TEST
 
+#define SERVER(name)                                                                               \
+    "clusters: [{name: c, cluster: {server: 'https://" name                                        \
+    "'}}]\ncontexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n"
+
 START_TEST(precedence)
 {
     AUTO_TMPDIR char *dir = tmpdir_new();
     AUTO_FREE char *kube = xasprintf("%s/.kube", dir);
     AUTO_FREE char *pod = xasprintf("%s/pod", dir);
     ck_assert_int_eq(mkdir(kube, 0700) + mkdir(pod, 0700), 0);
-#define SERVER(name)                                                                               \
-    "clusters: [{name: c, cluster: {server: 'https://" name                                        \
-    "'}}]\ncontexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n"
     AUTO_FREE char *flag = tmpdir_write(dir, "flag", SERVER("flag"), 0600);
     AUTO_FREE char *env = tmpdir_write(dir, "env", SERVER("env"), 0600);
     AUTO_FREE char *home = tmpdir_write(kube, "config", SERVER("home"), 0600);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program: finds the command and runs it. */
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
+#include <curl/curl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+    bool network; /* needs libcurl, whose start costs more than most commands do */
+};
+
+static int cmd_help(int argc, char **argv);
+
+static const struct command commands[] = {
+    {.name = "version", .summary = "print the version", .run = cmd_version},
+    {.name = "help", .summary = "explain a command", .run = cmd_help},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    fprintf(
+        stderr, "meshgateway: there is no command \"%s\"; \"meshgateway help\" lists them\n", name);
+    return EXIT_USAGE;
+}
+
+static void describe(struct strbuf *text)
+{
+    strbuf_adds(
+        text,
+        "meshgateway runs Istio ingress and egress gateways in Kubernetes, each described by\n"
+        "a MeshGateway resource.\n\n"
+        "Usage: meshgateway COMMAND [OPTION]...\n\nCommands:\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        strbuf_addf(text, "  %-10s%s\n", commands[i].name, commands[i].summary);
+    strbuf_adds(text,
+                "\n\"meshgateway COMMAND --help\" explains a command and its options.\n"
+                "Exit status: 0 success, 1 failure, 2 wrong usage.\n\n"
+                "Example:\n"
+                "  meshgateway render -f gateway.yaml | kubectl apply -f -\n");
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    if (command->network &&
+        curl_global_init_mem(CURL_GLOBAL_DEFAULT, xmalloc, free, xrealloc, xstrdup, xcalloc) != 0) {
+        fprintf(stderr, "meshgateway: libcurl does not start\n");
+        return EXIT_FAILURE;
+    }
+    int status = command->run(argc, argv);
+    if (command->network)
+        curl_global_cleanup();
+    return status;
+}
+
+/* "help", "help COMMAND"; also --help and -h before any command. */
+static int cmd_help(int argc, char **argv)
+{
+    if (argc > 1 && argv[1][0] != '-' && strcmp(argv[1], "help") != 0) {
+        const struct command *command = find_command(argv[1]);
+        if (!command)
+            return unknown_command(argv[1]);
+        char help[] = "--help";
+        char *args[] = {argv[1], help, NULL};
+        return command->run(2, args);
+    }
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_MIB(1));
+    describe(&text);
+    return output_write(text.text, text.len);
+}
+
+int main(int argc, char **argv)
+{
+    /* A reader that leaves early is an error of write(), not the end of the process. */
+    signal(SIGPIPE, SIG_IGN);
+    json_set_alloc_funcs(xmalloc, free);
+    if (argc < 2) {
+        AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_MIB(1));
+        describe(&text);
+        fputs(text.text, stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0)
+        name = "version";
+    const struct command *command = find_command(name);
+    if (!command)
+        return unknown_command(argv[1]);
+    return run_command(command, argc - 1, argv + 1);
+}
