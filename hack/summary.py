@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""summary.py FILE…: adds up ctest's JUnit files: the failed tests by name, then "N passed, N failed, N skipped".
+"""summary.py FILE…: adds up ctest's JUnit files.
+
+Prints the failed tests by name, then "N passed, N failed, N skipped".
 
 A test program that says how many cases it has (check's and our Python tests' last line) counts with
 each of them, any other as one.  The exit status is 1 when something failed or nothing ran.
 """
+
 import re
 import sys
 import xml.etree.ElementTree as ET
