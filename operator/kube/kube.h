@@ -16,10 +16,33 @@
 struct credentials;
 struct kube;
 struct kube_call;
+struct session;
+
+/* In milliseconds; other values than kube_timing_default are for tests. */
+struct kube_timing {
+    int connect;
+    int request;     /* one call, from the start of the connection to the last byte */
+    int answer;      /* a watch: until the headers of the answer */
+    int list_idle;   /* a page of a list: without a byte */
+    int sync_quiet;  /* initial events of a watch: without an event, before their end */
+    int silence;     /* a watch: without a byte; bookmarks come about every minute */
+    int grace;       /* a watch: beyond the end that was agreed with the server */
+    int short_watch; /* a watch that ends sooner without news has failed */
+    int stable;      /* a watch that lives as long was well: back-off starts anew */
+    int backoff_min, backoff_max;
+    int watch_min, watch_max; /* a watch ends after a random time between them; whole seconds */
+};
+
+extern const struct kube_timing kube_timing_default;
 
 struct kube_options {
     int max_inflight;
     const char *user_agent;
+    bool http1; /* never HTTP/2 */
+    /* A text of a Warning header, each distinct one once; may be NULL. */
+    void (*warning)(void *arg, const char *text);
+    void *warning_arg;
+    const struct kube_timing *timing; /* NULL: kube_timing_default; must outlive the client */
 };
 
 enum kube_verb {
@@ -33,8 +56,8 @@ enum kube_verb {
 struct kube_request {
     enum kube_verb verb;
     const struct object_kind *kind;
-    const char *ns; /* NULL: cluster-scoped, or across namespaces */
-    const char *name;
+    const char *ns;          /* NULL: cluster-scoped, or across namespaces */
+    const char *name;        /* NULL with KUBE_GET: the list of all; with KUBE_CREATE: always */
     const char *subresource; /* NULL or "status", … */
     const json_t *body;      /* borrowed for the time of kube_call() */
     const char *manager;     /* field manager: KUBE_APPLY (required), KUBE_PATCH, KUBE_CREATE */
@@ -60,3 +83,5 @@ void kube_free(struct kube *kube);
 struct kube_call *kube_call(struct kube *kube, const struct kube_request *request, kube_done *done,
                             void *arg);
 void kube_cancel(struct kube_call *call);
+/* For files of kube/ only. */
+struct session *kube_session(struct kube *kube);

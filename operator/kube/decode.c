@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kube/decode.h"
+
+#include <string.h>
+
+json_t *decode_json(const char *text, size_t len, struct err *err)
+{
+    json_error_t error;
+    json_t *value = json_loadb(text, len, JSON_ALLOW_NUL, &error);
+    if (!value && json_error_code(&error) == json_error_numeric_overflow)
+        value = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+    if (!value)
+        err_set(err, ERR_INTERNAL, "not JSON at byte %d: %s", error.position, error.text);
+    return value;
+}
+
+void decode_trim(json_t *object)
+{
+    json_t *metadata = jx_object(object, "metadata");
+    if (metadata)
+        json_object_del(metadata, "managedFields");
+}
+
+static enum decode_type type_of(const char *name)
+{
+    static const char *const names[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum decode_type)i;
+    return DECODE_UNKNOWN;
+}
+
+int decode_event(const char *line, size_t len, struct decode_event *ret, struct err *err)
+{
+    json_auto_t *event = decode_json(line, len, err);
+    if (!event)
+        return -1;
+    const char *name = jx_str(event, "type", NULL);
+    if (!name)
+        return err_set(err, ERR_INTERNAL, "not a watch event: it has no type");
+    json_t *object = jx_object(event, "object");
+    enum decode_type type = type_of(name);
+    if (!object && type != DECODE_UNKNOWN)
+        return err_set(err, ERR_INTERNAL, "not a watch event: it has no object");
+    decode_trim(object);
+    const json_t *annotations = jx_object(object, "metadata.annotations");
+    const char *end = json_string_value(json_object_get(annotations, "k8s.io/initial-events-end"));
+    *ret = (struct decode_event){.type = type,
+                                 .object = json_incref(object),
+                                 .initial_end =
+                                     type == DECODE_BOOKMARK && end && strcmp(end, "true") == 0};
+    return 0;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kube/kube.h"
+
+#include "base/limits.h"
+#include "kube/decode.h"
+#include "kube/path.h"
+#include "kube/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+const struct kube_timing kube_timing_default = {.connect = 10000,
+                                                .request = 65000,
+                                                .answer = 30000,
+                                                .list_idle = 30000,
+                                                .sync_quiet = 10000,
+                                                .silence = 190000,
+                                                .grace = 30000,
+                                                .short_watch = 1000,
+                                                .stable = 10000,
+                                                .backoff_min = 800,
+                                                .backoff_max = 30000,
+                                                .watch_min = 300000,
+                                                .watch_max = 600000};
+
+struct kube_call {
+    struct kube *kube;
+    const char *method;
+    const char *content_type;
+    char *target;
+    char *body;
+    bool is_list;
+    kube_done *done;
+    void *arg;
+    struct err err;               /* what is wrong with the request itself */
+    struct session_call *session; /* NULL: waits in the queue */
+    struct kube_call *prev, *next;
+};
+
+struct kube {
+    struct session *session;
+    struct loop_timer *turn; /* starts what waits */
+    struct kube_call *queue;
+    int inflight, max_inflight;
+};
+
+static void call_free(struct kube_call *call)
+{
+    free(call->target);
+    free(call->body);
+    free(call);
+}
+
+static void on_reply(void *arg, const struct session_reply *from)
+{
+    struct kube_call *call = arg;
+    struct kube *kube = call->kube;
+    struct kube_reply reply = {.http = from->http, .err = from->err};
+    json_auto_t *object = NULL;
+    if (reply.err.kind == ERR_NONE) {
+        object = decode_json(from->body, from->len, &reply.err);
+        if (!object) {
+            err_wrap(&reply.err, "answer of the API server");
+            reply.err.http = from->http;
+        }
+        decode_trim(object);
+        reply.object = object;
+    }
+    kube->inflight--;
+    call->done(call->arg, &reply);
+    call_free(call);
+    if (kube->queue)
+        loop_timer_start(kube->turn, 0);
+}
+
+static void fail(struct kube_call *call)
+{
+    struct kube_reply reply = {.err = call->err};
+    call->done(call->arg, &reply);
+    call_free(call);
+}
+
+static void pump(void *arg)
+{
+    struct kube *kube = arg;
+    while (kube->queue && kube->inflight < kube->max_inflight) {
+        struct kube_call *call = kube->queue;
+        DL_DELETE(kube->queue, call);
+        if (call->err.kind) {
+            fail(call);
+            continue;
+        }
+        kube->inflight++;
+        call->session =
+            session_send(kube->session,
+                         &(const struct session_request){
+                             .method = call->method,
+                             .target = call->target,
+                             .content_type = call->content_type,
+                             .body = TAKE(call->body),
+                             .total_ms = session_timing(kube->session)->request,
+                             .gzip = call->is_list,
+                             .max_body = call->is_list ? LIMIT_LIST_BODY : LIMIT_RESPONSE_BODY,
+                             .done = on_reply,
+                             .arg = call,
+                         });
+    }
+}
+
+static json_t *delete_options(const char *uid)
+{
+    return OBJ(F("apiVersion", STR("v1")),
+               F("kind", STR("DeleteOptions")),
+               F("propagationPolicy", STR("Background")),
+               FOPT("preconditions", uid ? OBJ(F("uid", STR(uid))) : NULL));
+}
+
+static void set_verb(struct kube_call *call, const struct kube_request *request)
+{
+    switch (request->verb) {
+    case KUBE_GET:
+        call->method = "GET";
+        call->is_list = !request->name;
+        return;
+    case KUBE_APPLY:
+        call->method = "PATCH";
+        call->content_type = "application/apply-patch+yaml"; /* JSON is YAML */
+        return;
+    case KUBE_PATCH:
+        call->method = "PATCH";
+        call->content_type = "application/merge-patch+json";
+        return;
+    case KUBE_CREATE:
+        call->method = "POST";
+        call->content_type = "application/json";
+        return;
+    case KUBE_DELETE:
+        call->method = "DELETE";
+        call->content_type = "application/json";
+        return;
+    }
+}
+
+static int set_target(struct kube_call *call, const struct kube_request *request, struct err *err)
+{
+    AUTO_STRBUF struct strbuf target = STRBUF_INIT(LIMIT_URL);
+    if (path_add(&target, request->kind, request->ns, request->name, request->subresource, err) < 0)
+        return -1;
+    bool write =
+        request->verb == KUBE_APPLY || request->verb == KUBE_PATCH || request->verb == KUBE_CREATE;
+    path_add_query(&target, "fieldManager", write ? request->manager : NULL);
+    path_add_query(&target, "force", request->verb == KUBE_APPLY ? "true" : NULL);
+    path_add_query(&target, "dryRun", request->dry_run ? "All" : NULL);
+    if (target.failed)
+        return err_set(err, ERR_INVALID, "the URL is longer than %zu bytes", target.max);
+    call->target = strbuf_take(&target);
+    return 0;
+}
+
+static int set_body(struct kube_call *call, const struct kube_request *request, struct err *err)
+{
+    json_auto_t *options = NULL;
+    const json_t *body = request->body;
+    if (request->verb == KUBE_GET)
+        return 0;
+    if (request->verb == KUBE_DELETE)
+        body = options = delete_options(request->uid);
+    if (!body)
+        return err_set(err, ERR_INVALID, "there is nothing to send");
+    call->body = jx_compact(body);
+    if (strlen(call->body) > LIMIT_REQUEST_BODY)
+        return err_set(err, ERR_INVALID, "the object is longer than %zu bytes", LIMIT_REQUEST_BODY);
+    return 0;
+}
+
+struct kube_call *kube_call(struct kube *kube, const struct kube_request *request, kube_done *done,
+                            void *arg)
+{
+    assert(request->verb != KUBE_APPLY || request->manager);
+    struct kube_call *call = xcalloc(1, sizeof(*call));
+    call->kube = kube;
+    call->done = done;
+    call->arg = arg;
+    set_verb(call, request);
+    if (set_target(call, request, &call->err) == 0)
+        (void)set_body(call, request, &call->err);
+    DL_APPEND(kube->queue, call);
+    loop_timer_start(kube->turn, 0);
+    return call;
+}
+
+void kube_cancel(struct kube_call *call)
+{
+    struct kube *kube = call->kube;
+    if (call->session) {
+        session_cancel(call->session);
+        kube->inflight--;
+        if (kube->queue)
+            loop_timer_start(kube->turn, 0);
+    } else {
+        DL_DELETE(kube->queue, call);
+    }
+    call_free(call);
+}
+
+struct kube *kube_new(struct loop *loop, struct credentials *credentials,
+                      const struct kube_options *options, struct err *err)
+{
+    assert(options->max_inflight > 0);
+    struct session *session = session_new(loop, credentials, options, err);
+    if (!session)
+        return NULL;
+    struct kube *kube = xcalloc(1, sizeof(*kube));
+    kube->session = session;
+    kube->turn = loop_timer_new(loop, pump, kube);
+    kube->max_inflight = options->max_inflight;
+    return kube;
+}
+
+void kube_free(struct kube *kube)
+{
+    if (!kube)
+        return;
+    assert(!kube->queue && kube->inflight == 0);
+    session_free(kube->session);
+    loop_timer_free(kube->turn);
+    free(kube);
+}
+
+struct session *kube_session(struct kube *kube)
+{
+    return kube->session;
+}
