@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "base/mem.h"
+
 #include <stdint.h>
 
 /* Milliseconds of the monotonic clock. */
@@ -17,6 +19,8 @@ int64_t now_wall_us(void);
 void now_format_time(int64_t wall_us, char *buf);
 /* metav1.MicroTime, "2026-11-23T04:05:06.000007Z". */
 void now_format_microtime(int64_t wall_us, char *buf);
+/* Wall time of a time of RFC 3339, any zone and fraction; 0, or -1 when it is none. */
+int now_parse_time(const char *text, int64_t *ret_wall_us) MUST_CHECK;
 
 /* Tests: from here on the clocks stand at these values; negative values give the real clocks back.
  */

@@ -70,6 +70,41 @@ START_TEST(time_formats)
 }
 END_TEST
 
+START_TEST(times_are_parsed)
+{
+    static const struct {
+        const char *text;
+        int64_t us; /* -1: not a time */
+    } rows[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-11-23T04:05:06Z", 1795406706000000},
+        {"2026-11-23T04:05:06.5Z", 1795406706500000},
+        {"2026-11-23T04:05:06.0000079z", 1795406706000007},
+        {"2026-11-23T05:35:06+01:30", 1795406706000000},
+        {"2026-11-22T23:05:06-05:00", 1795406706000000},
+        {"2024-02-29T00:00:00Z", 1709164800000000},
+        {"", -1},
+        {"2026-11-23", -1},
+        {"2026-11-23T04:05:06", -1},
+        {"2026-11-23T04:05:06.Z", -1},
+        {"2026-11-23T04:05:06Zx", -1},
+        {"2026-11-23T04:05:06+1:30", -1},
+        {"2026-11-23T04:05:06+24:00", -1},
+        {"2026-11-23T04:05:06+01:3", -1},
+        {"2026-11-23T24:05:06Z", -1},
+        {"2026-13-23T04:05:06Z", -1},
+        {" 2026-11-23T04:05:06Z", -1},
+        {"26-11-23T04:05:06Z", -1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int64_t us = -1;
+        int result = now_parse_time(rows[i].text, &us);
+        ck_assert_int_eq(result, rows[i].us < 0 ? -1 : 0);
+        ck_assert_int_eq(us, rows[i].us);
+    }
+}
+END_TEST
+
 START_TEST(log_line_is_json)
 {
     int fds[2];
@@ -139,4 +174,4 @@ START_TEST(metrics_text)
 END_TEST
 
 UNIT_MAIN("base", err_wraps_and_keeps_kind, err_cuts_at_a_character, strbuf_keeps_its_ceiling,
-          time_formats, log_line_is_json, rnd_stays_in_range, metrics_text)
+          time_formats, times_are_parsed, log_line_is_json, rnd_stays_in_range, metrics_text)
