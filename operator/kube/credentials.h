@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who we are to the API server, kept fresh: token files are read again, exec plugins run again,
- * certificate files watched for rotation. Made from a kubeconfig or the in-cluster files.
+ * Who we are to the API server, kept fresh. Made from a kubeconfig or the files of a pod.
+ *   - A token file is read again when what we have is older than 50 s, and at once after a 401: the
+ *     kubelet swaps projected tokens, so it is opened by its path each time.
+ *   - CA, client certificate and key files are read again every 5 minutes and after a 401. Inline
+ *     data is fixed.
+ *   - An exec plugin runs again shortly before its credential expires and after a 401; once for
+ *     all who wait, and with back-off when it fails or what it gives is rejected.
+ * What is empty, missing or not of its kind never replaces what worked before.
  *
  * Nothing of this is ever logged.
  */
@@ -18,24 +24,26 @@ struct credential {
     const char *client_cert;   /* PEM, or NULL */
     const char *client_key;    /* PEM, or NULL */
     const char *ca;            /* PEM, or NULL: the system's roots */
-    uint64_t
-        tls_generation; /* changes with client_cert, client_key or ca: then open new connections */
+    uint64_t tls_generation;   /* changes with the PEM texts: then open new connections */
 };
 
-/* On failure `credential` is NULL. */
+/* On failure `credential` is NULL. May not free the credentials. */
 typedef void credentials_cb(void *arg, const struct credential *credential, const struct err *err);
 
 /* config: borrowed, must outlive it. */
 struct credentials *credentials_new(struct loop *loop, const struct kubeconfig *config);
+/* Nobody may wait any more. */
 void credentials_free(struct credentials *credentials);
 const struct kubeconfig *credentials_config(const struct credentials *credentials);
 
-/* The credential if it is at hand and fresh, else NULL: then credentials_wait(). Cheap: every
- * request asks. */
+/*
+ * The credential if it is at hand and fresh, else NULL: then credentials_wait(). Cheap: every
+ * request asks. What an earlier call gave may be gone after it.
+ */
 const struct credential *credentials_get(struct credentials *credentials);
-/* Gets it (reads files, runs the plugin once for all who wait); cb runs later, exactly once. */
+/* Gets it (runs the plugin once for all who wait); cb runs later, exactly once. */
 void credentials_wait(struct credentials *credentials, credentials_cb *cb, void *arg);
 /* Takes back a credentials_wait. */
 void credentials_cancel(struct credentials *credentials, credentials_cb *cb, void *arg);
-/* The server said 401: what we have is stale. */
+/* The server said 401, or refused the TLS handshake: what we have may be stale. */
 void credentials_rejected(struct credentials *credentials);

@@ -25,6 +25,7 @@ struct kubeconfig_exec {
     char *cluster_info;  /* JSON of spec.cluster for KUBERNETES_EXEC_INFO, or NULL */
     bool interactive;    /* the plugin may use the terminal, if there is one; */
     bool needs_terminal; /* … it cannot do without */
+    int timeout_ms;      /* then it is killed */
 };
 
 /* Strings are owned; NULL means not given. */

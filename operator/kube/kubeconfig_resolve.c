@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* client-go waits for ever; a plugin that hangs must not take us with it. */
+#define EXEC_TIMEOUT_MS 60000
+
 /* The entry that is being read, for errors. */
 struct place {
     const struct kubeconfig_file *file;
@@ -272,6 +275,7 @@ static int resolve_plugin(const struct place *place, const struct kubeconfig_fil
     if (!user->exec || ret->token || ret->token_file || ret->username || ret->password)
         return 0;
     ret->exec = xcalloc(1, sizeof(*ret->exec));
+    ret->exec->timeout_ms = EXEC_TIMEOUT_MS;
     return resolve_exec(place, user->exec, ret->exec);
 }
 
