@@ -21,26 +21,27 @@ CACHE = ROOT / ".cache" / "tidy"
 DAYS_KEPT = 14
 
 
-def preprocessed(command: list[str], source: Path, directory: str) -> bytes:
-    """The text after macros and includes, with comments (NOLINT), without line markers."""
-    keep = [arg for arg in command[1:] if re.match(r"-[DIU]|-isystem|-std", arg)]
-    paths = [command[i + 1] for i, arg in enumerate(command) if arg == "-isystem"]
-    args = [arg for arg in keep if arg != "-isystem"] + [f"-isystem{path}" for path in paths]
-    run = subprocess.run(["cc", *args, "-E", "-P", "-C", str(source)], cwd=directory, capture_output=True, check=True)
-    return run.stdout
+def language_options(command: list[str]) -> list[str]:
+    """What decides about the text of the program: the rest is for gcc or for its optimiser."""
+    kept = []
+    for i, arg in enumerate(command):
+        if arg == "-isystem":
+            kept += [arg, command[i + 1]]
+        elif re.match(r"-[DIU]|-std", arg) and "_FORTIFY_SOURCE" not in arg:
+            kept.append(arg)
+    return kept
 
 
-def check(tidy: str, build: str, entry: dict[str, str], salt: bytes) -> str:
-    source = Path(entry["file"])
-    text = preprocessed(shlex.split(entry["command"]), source, entry["directory"])
-    mark = CACHE / hashlib.sha256(salt + str(source.relative_to(ROOT)).encode() + text).hexdigest()
+def check(tidy: str, entry: dict[str, str], salt: bytes) -> str:
+    source = entry["file"]
+    options = language_options(shlex.split(entry["command"]))
+    # With comments, since they hold NOLINT; without line markers, since they hold paths.
+    text = subprocess.run(["cc", *options, "-E", "-P", "-C", source], capture_output=True, check=True).stdout
+    mark = CACHE / hashlib.sha256(salt + source.removeprefix(str(ROOT)).encode() + text).hexdigest()
     if mark.exists():
         os.utime(mark)
         return ""
-    # Warnings are the compilers' business, and gcc's options are unknown to clang.
-    run = subprocess.run(
-        [tidy, "--quiet", "-p", build, "--extra-arg=-w", "--extra-arg=-Wno-unknown-warning-option", str(source)],
-        capture_output=True, text=True, check=False)
+    run = subprocess.run([tidy, "--quiet", source, "--", "-w", *options], capture_output=True, text=True, check=False)
     if run.returncode == 0 and "warning:" not in run.stdout:
         mark.touch()
         return ""
@@ -61,7 +62,7 @@ def main() -> None:
     version = subprocess.run([tidy, "--version"], capture_output=True, check=True).stdout
     salt = version + (ROOT / ".clang-tidy").read_bytes()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for report in pool.map(lambda entry: check(tidy, build, entry, salt), entries.values()):
+        for report in pool.map(lambda entry: check(tidy, entry, salt), entries.values()):
             if report:
                 print(report)
 

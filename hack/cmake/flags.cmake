@@ -27,10 +27,16 @@ if(MG_FUZZ)
   target_compile_options(mg_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-if(MG_HARDEN)
+# Sanitizers bring their own checks, and fortified functions need an optimised build.
+if(MG_HARDEN AND NOT MG_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(MG_HARDENED TRUE)
   target_compile_options(mg_flags INTERFACE
-    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
-    -fcf-protection=full)
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i[3-6]86")
+    target_compile_options(mg_flags INTERFACE -fstack-clash-protection -fcf-protection=full)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    target_compile_options(mg_flags INTERFACE -mbranch-protection=standard)
+  endif()
   if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     target_compile_options(mg_flags INTERFACE -ftrivial-auto-var-init=zero)
   endif()
