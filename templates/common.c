@@ -5,15 +5,15 @@
 
 json_t *common_labels(const struct meshgateway *gw, const json_t *defaults, const json_t *own)
 {
-    json_t *labels = OBJ(F("app", STR(gw->name)),
-                         F("app.kubernetes.io/component", jx_stringf("%s-gateway", gw->type)),
-                         F("app.kubernetes.io/name", STR(gw->name)),
-                         F("app.kubernetes.io/part-of", STR("istio")),
-                         F("gateway-type", STR(gw->type)),
-                         FOPT("istio.io/rev", gw->revision[0] ? STR(gw->revision) : NULL));
     json_auto_t *fixed = OBJ(F(COMMON_MANAGED_BY, STR(COMMON_MANAGED_BY_VALUE)),
                              F("gateway-name", STR(gw->name)),
                              F("gateway-namespace", STR(gw->ns)));
+    json_t *labels = OBJ(F("app.kubernetes.io/name", STR(gw->name)),
+                         F("app.kubernetes.io/component", jx_stringf("%s-gateway", gw->type)),
+                         F("app.kubernetes.io/part-of", STR("istio")),
+                         F("app", STR(gw->name)),
+                         F("gateway-type", STR(gw->type)),
+                         FOPT("istio.io/rev", gw->revision[0] ? STR(gw->revision) : NULL));
     jx_update(labels, defaults);
     jx_update(labels, gw->labels);
     jx_update(labels, own);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any JSON is refused with a problem or rendered, and what is rendered is whole and repeatable. */
+#include "fuzz.h"
+
+#include "data/jx.h"
+#include "templates/templates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void check_rendered(const struct meshgateway *gw)
+{
+    struct templates_list list;
+    templates_render(gw, &list);
+    for (size_t i = 0; i < list.count; i++) {
+        const json_t *object = list.items[i].object;
+        json_auto_t *again = templates_render_one(gw, list.items[i].kind, object_name(object));
+        if (!json_equal(object, again) || object_name(object)[0] == '\0')
+            abort();
+        AUTO_FREE char *text = jx_compact(object);
+        AUTO_FREE char *other = jx_compact(again);
+        if (strcmp(text, other) != 0)
+            abort();
+    }
+    templates_list_done(&list);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    json_auto_t *object = jx_parse((const char *)data, size, NULL);
+    if (!object)
+        return 0;
+    struct config config;
+    config_init(&config);
+    struct meshgateway gw;
+    AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
+    if (meshgateway_parse(object, &config, &gw, &problems) == 0) {
+        check_rendered(&gw);
+        meshgateway_done(&gw);
+    } else if (problems.count == 0) {
+        abort();
+    }
+    config_done(&config);
+    return 0;
+}
