@@ -14,13 +14,6 @@ json_t *decode_json(const char *text, size_t len, struct err *err)
     return value;
 }
 
-void decode_trim(json_t *object)
-{
-    json_t *metadata = jx_object(object, "metadata");
-    if (metadata)
-        json_object_del(metadata, "managedFields");
-}
-
 static enum decode_type type_of(const char *name)
 {
     static const char *const names[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"};
@@ -42,7 +35,6 @@ int decode_event(const char *line, size_t len, struct decode_event *ret, struct 
     enum decode_type type = type_of(name);
     if (!object && type != DECODE_UNKNOWN)
         return err_set(err, ERR_INTERNAL, "not a watch event: it has no object");
-    decode_trim(object);
     const json_t *annotations = jx_object(object, "metadata.annotations");
     const char *end = json_string_value(json_object_get(annotations, "k8s.io/initial-events-end"));
     *ret = (struct decode_event){.type = type,

@@ -10,9 +10,6 @@
 
 /* New reference; NULL with ERR_INTERNAL when it is not JSON at all. */
 json_t *decode_json(const char *text, size_t len, struct err *err) MUST_CHECK;
-/* Drops what nobody here reads and what is often half of the object: metadata.managedFields. */
-void decode_trim(json_t *object);
-
 enum decode_type {
     DECODE_ADDED,
     DECODE_MODIFIED,

@@ -65,7 +65,6 @@ static void on_reply(void *arg, const struct session_reply *from)
             err_wrap(&reply.err, "answer of the API server");
             reply.err.http = from->http;
         }
-        decode_trim(object);
         reply.object = object;
     }
     kube->inflight--;

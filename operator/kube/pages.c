@@ -38,7 +38,6 @@ static void on_item(struct pages *pages, const char *text, size_t len)
         LOG_DEBUG("unreadable object of a list left out", LS("kind", pages->kind->kind));
         return;
     }
-    decode_trim(object);
     /* The items of a list do not say what they are. */
     json_object_set_new(object, "apiVersion", object_api_version(pages->kind));
     json_object_set_new(object, "kind", STR(pages->kind->kind));

@@ -3,8 +3,8 @@
 
 #include "base/limits.h"
 #include "base/metrics.h"
+#include "kube/apistatus.h"
 #include "kube/credentials.h"
-#include "kube/status.h"
 #include "kube/warnings.h"
 #include "net/http.h"
 
@@ -69,7 +69,7 @@ static void on_start(void *arg, struct http_request *request, int status)
             break;
         warnings_read(&session->warnings, value, session->warning, session->warning_arg);
     }
-    call->good = status < 300 && status_is_json(http_header(request, "Content-Type", 0));
+    call->good = status < 300 && apistatus_is_json(http_header(request, "Content-Type", 0));
     if (call->good && call->request.on_start)
         call->request.on_start(call->request.arg);
 }
@@ -102,12 +102,12 @@ static void set_error(struct session_call *call, const struct http_request *requ
         }
         return;
     }
-    status_set_error(
-        &(const struct status_answer){.http = from->status,
-                                      .content_type = type,
-                                      .retry_after = http_header(request, "Retry-After", 0),
-                                      .body = from->body,
-                                      .len = from->len},
+    apistatus_set_error(
+        &(const struct apistatus_answer){.http = from->status,
+                                         .content_type = type,
+                                         .retry_after = http_header(request, "Retry-After", 0),
+                                         .body = from->body,
+                                         .len = from->len},
         err);
 }
 

@@ -5,13 +5,13 @@
 #include "base/log.h"
 #include "base/now.h"
 #include "base/rnd.h"
+#include "kube/apistatus.h"
 #include "kube/backoff.h"
 #include "kube/decode.h"
 #include "kube/lines.h"
 #include "kube/pages.h"
 #include "kube/path.h"
 #include "kube/session.h"
-#include "kube/status.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -288,7 +288,7 @@ static void on_line(struct watch *watch, const char *line, size_t len)
     json_auto_t *object = event.object;
     watch->heard = true;
     if (event.type == DECODE_ERROR) {
-        (void)status_set_object_error(object, &err);
+        (void)apistatus_set_object_error(object, &err);
         ended(watch, &err);
     } else if (event.type != DECODE_UNKNOWN) {
         on_change(watch, &event);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kube/status.h"
+#include "kube/apistatus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +92,7 @@ static void set_object_error(const json_t *status, int http, struct err *err)
     set_retry(err, jx_int(status, "details.retryAfterSeconds", 0));
 }
 
-static void set_text_error(const struct status_answer *answer, struct err *err)
+static void set_text_error(const struct apistatus_answer *answer, struct err *err)
 {
     size_t len = answer->len < TEXT_SHOWN ? answer->len : TEXT_SHOWN;
     AUTO_FREE char *text = xstrndup(answer->body, len);
@@ -109,7 +109,7 @@ static void set_text_error(const struct status_answer *answer, struct err *err)
         snprintf(err->reason, sizeof(err->reason), "KindNotServed");
 }
 
-bool status_is_json(const char *content_type)
+bool apistatus_is_json(const char *content_type)
 {
     static const char json[] = "application/json";
     if (!content_type)
@@ -120,10 +120,10 @@ bool status_is_json(const char *content_type)
     return after == '\0' || after == ';' || after == ' ';
 }
 
-int status_set_error(const struct status_answer *answer, struct err *err)
+int apistatus_set_error(const struct apistatus_answer *answer, struct err *err)
 {
     json_auto_t *status = NULL;
-    if (status_is_json(answer->content_type))
+    if (apistatus_is_json(answer->content_type))
         status = jx_parse(answer->body, answer->len, NULL);
     if (status && strcmp(jx_str(status, "kind", ""), "Status") == 0)
         set_object_error(status, answer->http, err);
@@ -141,7 +141,7 @@ int status_set_error(const struct status_answer *answer, struct err *err)
     return -1;
 }
 
-int status_set_object_error(const json_t *status, struct err *err)
+int apistatus_set_object_error(const json_t *status, struct err *err)
 {
     json_int_t code = jx_int(status, "code", 0);
     set_object_error(status, code >= 400 && code < 600 ? (int)code : 500, err);

@@ -7,7 +7,7 @@
 
 #include "data/jx.h"
 
-struct status_answer {
+struct apistatus_answer {
     int http;
     const char *content_type; /* NULL: not said */
     const char *retry_after;  /* value of the header, or NULL */
@@ -16,8 +16,8 @@ struct status_answer {
 };
 
 /* Sets err; always -1. */
-int status_set_error(const struct status_answer *answer, struct err *err);
+int apistatus_set_error(const struct apistatus_answer *answer, struct err *err);
 /* The same for a Status object by itself, as in an ERROR event of a watch. */
-int status_set_object_error(const json_t *status, struct err *err);
+int apistatus_set_object_error(const json_t *status, struct err *err);
 /* Whether a media type is JSON; also when it is not said. */
-bool status_is_json(const char *content_type);
+bool apistatus_is_json(const char *content_type);
