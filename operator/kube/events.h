@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events for people (events.k8s.io/v1): what happened to an object, in a sentence.
+ *
+ * Fire and forget: nothing waits for an event and a lost one is no error. A repeated event becomes
+ * a series of the first one (KEP-383): its count is written on the second occurrence and then at
+ * most every half hour; after six quiet minutes the next one is a new event.
+ */
+#pragma once
+
+#include "kube/kube.h"
+
+struct events;
+
+struct events_about {
+    const struct object_kind *kind;
+    const json_t *object; /* metadata is read; borrowed for the call */
+};
+
+/* controller: "example.com/name"; instance: of this process. Both are copied. */
+struct events *events_new(struct loop *loop, struct kube *kube, const char *controller,
+                          const char *instance);
+/* What was not sent yet is dropped. */
+void events_free(struct events *events);
+
+/* type: "Normal" or "Warning"; reason, action: CamelCase; note is cut to what struct err holds,
+ * well below the 1024 bytes allowed. */
+void events_emit(struct events *events, const struct events_about *about, const char *type,
+                 const char *reason, const char *action, const char *note);
+/* Calls that are under way; 0: all that was emitted has been sent or dropped. */
+size_t events_pending(const struct events *events);
