@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drift: has somebody changed what we set? Pure.
+ *
+ * The projection of a live object onto a desired one holds, of the live object, only what the
+ * desired one states. A value that means the same in another spelling (a quantity, an empty value
+ * that the server leaves out) is spelled as desired. So a projection that equals the desired
+ * object means "in step", and what the server or others add is not seen at all.
+ *
+ * Lists: those that the API merges by key keep foreign elements; all others are ours whole.
+ */
+#pragma once
+
+#include "data/jx.h"
+
+/* New; NULL when nothing of `live` is there (live is NULL). */
+json_t *drift_project(const json_t *desired, const json_t *live);

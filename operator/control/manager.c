@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/manager.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "control/facts.h"
+#include "control/observe.h"
+#include "kube/watch.h"
+#include "templates/templates.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define CHILD_SELECTOR "app.kubernetes.io/managed-by=" FACTS_MANAGER
+#define EVENTS_SOURCE  "meshgateway.banzaicloud.io/" FACTS_MANAGER
+/* Every request has a deadline of about a minute; passes that end in none of these are stuck. */
+#define STALL_MS (10 * 60 * 1000)
+
+/* One watch: a kind, in one namespace or in all. */
+struct source {
+    struct source *next;
+    struct manager *m;
+    const struct object_kind *kind;
+    const char *ns; /* NULL: all */
+    struct watch *watch;
+    bool filling; /* between begin() and synced() for the first time or again */
+    bool synced;  /* has been complete once */
+    struct err trouble;
+};
+
+struct manager {
+    struct manager_options options;
+    struct store store;
+    struct reconcile *reconcile;
+    struct events *events;
+    struct source *sources;
+    bool children_watched;
+    bool started;
+};
+
+static bool in_scope(const struct source *source, const char *key)
+{
+    size_t len = source->ns ? strlen(source->ns) : 0;
+    return !source->ns || (strncmp(key, source->ns, len) == 0 && key[len] == '/');
+}
+
+static void enqueue(struct source *source, const struct store_gateway *gw)
+{
+    enum queue_priority priority = source->filling ? QUEUE_BACKGROUND : QUEUE_NORMAL;
+    queue_add(reconcile_queue(source->m->reconcile), gw->key, priority);
+}
+
+static void log_state(const struct source *source)
+{
+    LOG_INFO("watch complete",
+             LS("kind", source->kind->kind),
+             LS("namespace", source->ns ? source->ns : "*"));
+}
+
+static void start_when_synced(struct manager *m)
+{
+    const struct source *source;
+    LL_FOREACH (m->sources, source)
+        if (!source->synced)
+            return;
+    if (m->started || !m->children_watched)
+        return;
+    m->started = true;
+    malloc_trim(0); /* the first sight of everything left its peak behind */
+    LOG_INFO("reconciling", LI("gateways", HASH_COUNT(m->store.gateways)));
+    reconcile_start(m->reconcile);
+}
+
+static void mark_synced(struct source *source)
+{
+    source->filling = false;
+    if (!source->synced)
+        log_state(source);
+    source->synced = true;
+}
+
+static void state_changed(void *arg, const struct err *err)
+{
+    struct source *source = arg;
+    if (err) {
+        source->trouble = *err;
+        LOG_WARN("watch interrupted",
+                 LS("kind", source->kind->kind),
+                 LS("namespace", source->ns ? source->ns : "*"),
+                 LS("reason", err_kind_name(err->kind)),
+                 LS("err", err->msg));
+        return;
+    }
+    source->trouble = (struct err){0};
+    LOG_DEBUG("watch connected", LS("kind", source->kind->kind));
+    queue_wake(reconcile_queue(source->m->reconcile));
+}
+
+/* MeshGateways */
+
+static void gateways_begin(void *arg)
+{
+    struct source *source = arg;
+    source->filling = true;
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, source->m->store.gateways, gw, next)
+        if (in_scope(source, gw->key))
+            gw->seen = false;
+}
+
+/* Compares what a pass depends on: all but the bookkeeping of the API server. */
+static bool is_same_gateway(const struct store_gateway *known, const json_t *object)
+{
+    static const char *const parts[] = {
+        "metadata.generation",
+        "metadata.deletionTimestamp",
+        "metadata.annotations",
+        "metadata.uid",
+        "status",
+    };
+    json_auto_t *before = store_object(known);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        const json_t *a = jx_get(before, parts[i]);
+        const json_t *b = jx_get(object, parts[i]);
+        if (a && b ? !json_equal(a, b) : a != b)
+            return false;
+    }
+    return true;
+}
+
+static void gateway_changed(void *arg, json_t *object)
+{
+    struct source *source = arg;
+    struct store *store = &source->m->store;
+    AUTO_FREE char *key = store_key(object_namespace(object), object_name(object));
+    struct store_gateway *gw = store_find(store, key);
+    if (gw && strcmp(gw->uid, object_uid(object)) == 0) {
+        gw->seen = true;
+        if (object_compare_versions(object_resource_version(object), gw->version) <= 0)
+            return;
+    }
+    bool same = gw && is_same_gateway(gw, object);
+    gw = store_put(store, object);
+    if (!same)
+        enqueue(source, gw);
+}
+
+static void gateway_deleted(void *arg, json_t *object)
+{
+    struct source *source = arg;
+    AUTO_FREE char *key = store_key(object_namespace(object), object_name(object));
+    struct store_gateway *gw = store_find(&source->m->store, key);
+    /* The children go by garbage collection. */
+    if (gw && strcmp(gw->uid, object_uid(object)) == 0)
+        store_remove(&source->m->store, gw);
+}
+
+static void watch_children(struct manager *m);
+
+static void gateways_synced(void *arg)
+{
+    struct source *source = arg;
+    struct manager *m = source->m;
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, m->store.gateways, gw, next)
+        if (in_scope(source, gw->key) && !gw->seen)
+            store_remove(&m->store, gw);
+    mark_synced(source);
+    /* Children are compared with what their gateway wants, so the gateways come first. */
+    watch_children(m);
+    start_when_synced(m);
+}
+
+static const struct watch_sink gateway_sink = {
+    .begin = gateways_begin,
+    .object = gateway_changed,
+    .deleted = gateway_deleted,
+    .synced = gateways_synced,
+    .state = state_changed,
+};
+
+/* Children */
+
+static void children_begin(void *arg)
+{
+    struct source *source = arg;
+    source->filling = true;
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, source->m->store.gateways, gw, next) {
+        struct store_child *child;
+        LL_FOREACH (gw->children, child)
+            if (child->kind == source->kind && in_scope(source, gw->key))
+                child->seen = false;
+    }
+}
+
+static void child_changed(void *arg, json_t *object)
+{
+    struct source *source = arg;
+    struct manager *m = source->m;
+    const struct store_gateway *gw =
+        observe_changed(&m->store, m->options.config, source->kind, object);
+    if (gw)
+        enqueue(source, gw);
+}
+
+static void child_deleted(void *arg, json_t *object)
+{
+    struct source *source = arg;
+    const struct store_gateway *gw = observe_deleted(&source->m->store, source->kind, object);
+    if (gw)
+        enqueue(source, gw);
+}
+
+static void children_synced(void *arg)
+{
+    struct source *source = arg;
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, source->m->store.gateways, gw, next) {
+        struct store_child *child, *next_child;
+        LL_FOREACH_SAFE(gw->children, child, next_child)
+        {
+            if (child->kind != source->kind || child->seen || !in_scope(source, gw->key))
+                continue;
+            store_child_remove(gw, child);
+            enqueue(source, gw);
+        }
+    }
+    mark_synced(source);
+    start_when_synced(source->m);
+}
+
+static const struct watch_sink child_sink = {
+    .begin = children_begin,
+    .object = child_changed,
+    .deleted = child_deleted,
+    .synced = children_synced,
+    .state = state_changed,
+};
+
+static void add_source(struct manager *m, const struct object_kind *kind, const char *ns)
+{
+    struct source *source = xcalloc(1, sizeof(*source));
+    *source = (struct source){.m = m, .kind = kind, .ns = ns};
+    bool gateways = kind == &object_mesh_gateway;
+    LL_APPEND(m->sources, source);
+    source->watch = watch_new(m->options.kube,
+                              kind,
+                              ns,
+                              gateways ? NULL : CHILD_SELECTOR,
+                              gateways ? &gateway_sink : &child_sink,
+                              source);
+}
+
+static void add_sources(struct manager *m, const struct object_kind *kind)
+{
+    const char *const *namespaces = m->options.namespaces;
+    if (!namespaces[0])
+        add_source(m, kind, NULL);
+    for (size_t i = 0; namespaces[i]; i++)
+        add_source(m, kind, namespaces[i]);
+}
+
+static void watch_children(struct manager *m)
+{
+    const struct source *source;
+    LL_FOREACH (m->sources, source)
+        if (!source->synced)
+            return;
+    if (m->children_watched)
+        return;
+    m->children_watched = true;
+    for (size_t i = 0; templates_kinds[i]; i++)
+        add_sources(m, templates_kinds[i]);
+}
+
+static void refresh_gauges(void *arg)
+{
+    const struct manager *m = arg;
+    metrics_set(metrics_gauge("meshgateway_gateways", "MeshGateways known.", NULL),
+                HASH_COUNT(m->store.gateways));
+}
+
+struct manager *manager_new(const struct manager_options *options)
+{
+    struct manager *m = xcalloc(1, sizeof(*m));
+    m->options = *options;
+    m->events = events_new(options->loop, options->kube, EVENTS_SOURCE, options->instance);
+    struct pass_context context = {.loop = options->loop,
+                                   .kube = options->kube,
+                                   .store = &m->store,
+                                   .config = options->config,
+                                   .events = m->events};
+    int passes = options->max_inflight / 2;
+    m->reconcile = reconcile_new(options->loop, &context, passes > 0 ? passes : 1);
+    metrics_gauge("meshgateway_gateways", "MeshGateways known.", NULL);
+    metrics_on_render(refresh_gauges, m);
+    add_sources(m, &object_mesh_gateway);
+    return m;
+}
+
+void manager_stop(struct manager *m, loop_cb *drained, void *arg)
+{
+    reconcile_stop(m->reconcile, drained, arg);
+}
+
+void manager_free(struct manager *m)
+{
+    if (!m)
+        return;
+    struct source *source, *next;
+    LL_FOREACH_SAFE(m->sources, source, next)
+    {
+        watch_free(source->watch);
+        free(source);
+    }
+    reconcile_free(m->reconcile);
+    events_free(m->events);
+    store_done(&m->store);
+    free(m);
+}
+
+bool manager_is_ready(const struct manager *m, struct strbuf *reason)
+{
+    const struct source *source;
+    LL_FOREACH (m->sources, source) {
+        enum err_kind kind = source->trouble.kind;
+        bool blocked = kind == ERR_NOT_FOUND || kind == ERR_DENIED;
+        if (source->synced && !blocked)
+            continue;
+        if (reason)
+            strbuf_addf(reason,
+                        "%s: %s",
+                        source->kind->resource,
+                        kind ? source->trouble.msg : "not complete yet");
+        return false;
+    }
+    return m->started;
+}
+
+bool manager_is_alive(const struct manager *m)
+{
+    return queue_stalled_ms(reconcile_queue(m->reconcile)) < STALL_MS;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ties the parts together: watches over MeshGateways and their children, the store they fill, the
+ * reconciler they feed. Also what health checks and metrics tell of it.
+ */
+#pragma once
+
+#include "control/reconcile.h"
+
+struct manager;
+
+struct manager_options {
+    struct loop *loop;
+    struct kube *kube;
+    const struct config *config;   /* borrowed */
+    const char *const *namespaces; /* NULL-terminated; empty: all namespaces */
+    int max_inflight;              /* requests; half as many passes run at a time */
+    const char *instance;          /* of this process, for events */
+};
+
+struct manager *manager_new(const struct manager_options *options);
+/* Ends the passes under way, then calls `drained`, once. Nothing new is begun. */
+void manager_stop(struct manager *m, loop_cb *drained, void *arg);
+void manager_free(struct manager *m);
+
+/*
+ * Ready: every kind has been seen whole, and none is refused or missing now. When not, one line
+ * why goes to `reason` (may be NULL).
+ */
+bool manager_is_ready(const struct manager *m, struct strbuf *reason);
+/* Alive: passes end. Does not depend on the API server. */
+bool manager_is_alive(const struct manager *m);

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/pass.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/now.h"
+#include "control/conditions.h"
+#include "control/facts.h"
+#include "control/failures.h"
+#include "control/status.h"
+#include "control/step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A child that is changed back this often within the window is fought over. */
+#define REPAIRS_MAX       10
+#define REPAIRS_WINDOW_MS 60000
+
+enum step_state { STEP_WAITING, STEP_SENT, STEP_OVER };
+
+struct pass {
+    struct step_context step_context;
+    const struct pass_context *context;
+    struct pass_options options;
+    char *key;
+    json_t *object;
+    struct meshgateway gw;
+    bool valid; /* gw is set */
+    struct problems problems;
+    struct plan plan;
+    struct step **steps; /* under way, by index of the plan */
+    enum step_state *states;
+    bool held_back;
+    struct failures failures;
+    struct strbuf created, repaired, removed; /* "Service, Deployment" for the events */
+    struct loop_timer *start;                 /* done must not run before pass_start returned */
+    struct kube_call *status_call;
+    struct pass_result result;
+    pass_done *done;
+    void *arg;
+};
+
+static void free_pass(struct pass *pass)
+{
+    if (pass->valid)
+        meshgateway_done(&pass->gw);
+    problems_done(&pass->problems);
+    plan_done(&pass->plan);
+    failures_done(&pass->failures);
+    strbuf_done(&pass->created);
+    strbuf_done(&pass->repaired);
+    strbuf_done(&pass->removed);
+    loop_timer_free(pass->start);
+    json_decref(pass->object);
+    free(pass->steps);
+    free(pass->states);
+    free(pass->key);
+    free(pass);
+}
+
+static void end(struct pass *pass)
+{
+    pass->done(pass->arg, pass, &pass->result);
+    free_pass(pass);
+}
+
+/* The worst reaction wins; the first error is the one that is told. */
+static void react(struct pass *pass, enum pass_reaction reaction, const struct err *err)
+{
+    if (reaction > pass->result.reaction)
+        pass->result.reaction = reaction;
+    if (!err)
+        return;
+    if (err->retry_ms > pass->result.retry_ms)
+        pass->result.retry_ms = err->retry_ms;
+    if (!pass->result.err.kind)
+        pass->result.err = *err;
+}
+
+static void emit(struct pass *pass, const char *type, const char *reason, const char *note)
+{
+    struct events_about about = {&object_mesh_gateway, pass->object};
+    events_emit(pass->context->events, &about, type, reason, "Reconcile", note);
+}
+
+static void emit_listed(struct pass *pass, const char *reason, const struct strbuf *names)
+{
+    if (!names->len)
+        return;
+    AUTO_FREE char *note = xasprintf("%s %s", reason, names->text);
+    emit(pass, "Normal", reason, note);
+}
+
+static void emit_events(struct pass *pass)
+{
+    emit_listed(pass, "Created", &pass->created);
+    emit_listed(pass, "Repaired", &pass->repaired);
+    emit_listed(pass, "Deleted", &pass->removed);
+    json_int_t generation = jx_int(pass->object, "metadata.generation", 0);
+    if (pass->valid && pass->gw.sds_ignored &&
+        jx_int(pass->object, "status.observedGeneration", 0) != generation)
+        emit(pass,
+             "Warning",
+             "FieldHasNoEffect",
+             "spec.sds has no effect: istiod serves the certificates");
+}
+
+static struct store_gateway *record(const struct pass *pass)
+{
+    struct store_gateway *gw = store_find(pass->context->store, pass->key);
+    return gw && strcmp(gw->uid, object_uid(pass->object)) == 0 ? gw : NULL;
+}
+
+static void status_answered(void *arg, const struct kube_reply *reply)
+{
+    struct pass *pass = arg;
+    struct store_gateway *gw = record(pass);
+    if (reply->err.kind == ERR_NOT_FOUND || reply->err.kind == ERR_CONFLICT) {
+        LOG_DEBUG("gone before its status was written", LS("object", pass->key));
+    } else if (reply->err.kind) {
+        struct err err = reply->err;
+        err_wrap(&err, "write status of %s", pass->key);
+        react(pass, failures_reaction(&err), &err);
+    } else if (gw &&
+               object_compare_versions(object_resource_version(reply->object), gw->version) > 0) {
+        /* Somebody's edit may have come in between; then there is more to do. */
+        json_int_t generation = jx_int(reply->object, "metadata.generation", 0);
+        if (generation != jx_int(pass->object, "metadata.generation", 0))
+            pass->result.again = true;
+        store_put(pass->context->store, reply->object);
+    }
+    end(pass);
+}
+
+/* An event for what only a person can mend, once: when the condition comes to say so. */
+static void emit_condition_change(struct pass *pass, const json_t *status)
+{
+    static const struct {
+        const char *condition, *reason;
+    } told[] = {
+        {"Accepted", "InvalidSpec"}, {"Programmed", "Conflict"}, {"Programmed", "Contested"}};
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        const json_t *now = conditions_find(jx_array(status, "conditions"), told[i].condition);
+        const json_t *before =
+            conditions_find(jx_array(pass->object, "status.conditions"), told[i].condition);
+        if (strcmp(jx_str(now, "reason", ""), told[i].reason) == 0 && !json_equal(now, before))
+            emit(pass, "Warning", told[i].reason, jx_str(now, "message", ""));
+    }
+}
+
+static void write_status(struct pass *pass)
+{
+    const struct store_gateway *gw = record(pass);
+    enum pass_reaction reaction = pass->result.reaction;
+    bool settled = reaction == PASS_IN_STEP && !pass->result.again;
+    bool told =
+        reaction == PASS_REFUSED || (reaction == PASS_TRANSIENT && pass->options.tell_transient);
+    if (!gw || (!settled && !told)) {
+        end(pass);
+        return;
+    }
+    struct status_input input = {.object = pass->object,
+                                 .gw = pass->valid ? &pass->gw : NULL,
+                                 .problems = &pass->problems,
+                                 .known = gw,
+                                 .failures = pass->failures.items,
+                                 .failure_count = pass->failures.count,
+                                 .held_back = pass->held_back,
+                                 .now = now_wall_us()};
+    json_auto_t *status = status_make(&input);
+    if (status_same(pass->object, status)) {
+        end(pass);
+        return;
+    }
+    emit_condition_change(pass, status);
+    json_auto_t *body = OBJ(F("apiVersion", object_api_version(&object_mesh_gateway)),
+                            F("kind", STR(object_mesh_gateway.kind)),
+                            F("metadata",
+                              OBJ(F("name", STR(object_name(pass->object))),
+                                  F("namespace", STR(object_namespace(pass->object))),
+                                  F("uid", STR(object_uid(pass->object))))),
+                            F("status", REF(status)));
+    struct kube_request request = {.verb = KUBE_APPLY,
+                                   .kind = &object_mesh_gateway,
+                                   .ns = object_namespace(pass->object),
+                                   .name = object_name(pass->object),
+                                   .subresource = "status",
+                                   .body = body,
+                                   .manager = FACTS_MANAGER};
+    pass->status_call = kube_call(pass->context->kube, &request, status_answered, pass);
+}
+
+static void add_name(struct strbuf *list, const struct plan_step *step)
+{
+    strbuf_addf(list, "%s%s %s", list->len ? ", " : "", step->kind->kind, step->name);
+}
+
+static void note_success(struct pass *pass, const struct plan_step *step, bool created)
+{
+    if (step->verb == PLAN_DELETE)
+        add_name(&pass->removed, step);
+    else if (created)
+        add_name(&pass->created, step);
+    else if (step->repair)
+        add_name(&pass->repaired, step);
+    LOG_DEBUG("applied", LS("object", pass->key), LS("kind", step->kind->kind));
+}
+
+static void send_ready_steps(struct pass *pass);
+
+static void step_answered(void *arg, const struct plan_step *step, const struct step_result *result)
+{
+    struct pass *pass = arg;
+    size_t i = (size_t)(step - pass->plan.steps);
+    pass->states[i] = STEP_OVER;
+    pass->steps[i] = NULL;
+    switch (result->outcome) {
+    case STEP_DONE:
+        note_success(pass, step, result->created);
+        break;
+    case STEP_AGAIN:
+        pass->result.again = true;
+        break;
+    case STEP_FOREIGN:
+        failures_add(&pass->failures,
+                     step,
+                     "Conflict",
+                     "exists and belongs to somebody else; it is left alone. Remove or rename it, "
+                     "or choose another name");
+        react(pass, PASS_REFUSED, NULL);
+        break;
+    case STEP_FAILED:
+        failures_add(&pass->failures, step, failures_reason(&result->err), result->err.msg);
+        react(pass, failures_reaction(&result->err), &result->err);
+        break;
+    }
+    send_ready_steps(pass);
+}
+
+/* Whether the repair limit of a child is used up: somebody changes it back all the time. */
+static bool is_contested(const struct pass *pass, const struct plan_step *step)
+{
+    struct store_gateway *gw = record(pass);
+    struct store_child *child = gw ? store_child_find(gw, step->kind, step->name) : NULL;
+    if (!step->repair || !child)
+        return false;
+    int64_t now = now_ms();
+    if (now - child->repairs_since > REPAIRS_WINDOW_MS) {
+        child->repairs_since = now;
+        child->repairs = 0;
+    }
+    return ++child->repairs > REPAIRS_MAX;
+}
+
+/* istiod remembers a refused look at Secrets, so the right to it comes before the pods. */
+static bool must_wait(const struct pass *pass, const struct plan_step *step)
+{
+    if (step->kind != &object_deployment)
+        return false;
+    for (size_t i = 0; i < pass->plan.count; i++) {
+        const struct object_kind *kind = pass->plan.steps[i].kind;
+        if ((kind == &object_service_account || kind == &object_role_binding) &&
+            pass->states[i] != STEP_OVER)
+            return true;
+    }
+    return false;
+}
+
+static void skip(struct pass *pass, size_t i, const char *reason, const char *message)
+{
+    pass->states[i] = STEP_OVER;
+    failures_add(&pass->failures, &pass->plan.steps[i], reason, message);
+}
+
+static void send_step(struct pass *pass, size_t i)
+{
+    const struct plan_step *step = &pass->plan.steps[i];
+    bool ends = !pass->options.may_create || pass->result.reaction == PASS_NAMESPACE_ENDS;
+    if (ends && step->verb == PLAN_CREATE) {
+        skip(pass, i, "NamespaceTerminating", "the namespace is being deleted");
+        react(pass, PASS_NAMESPACE_ENDS, NULL);
+    } else if (is_contested(pass, step)) {
+        skip(pass, i, "Contested", "somebody else keeps changing it back; see its managedFields");
+        react(pass, PASS_REFUSED, NULL);
+    } else {
+        pass->states[i] = STEP_SENT;
+        pass->steps[i] = step_start(&pass->step_context, step, step_answered, pass);
+    }
+}
+
+static void send_ready_steps(struct pass *pass)
+{
+    bool busy = false;
+    for (size_t i = 0; i < pass->plan.count; i++) {
+        if (pass->states[i] == STEP_WAITING && !must_wait(pass, &pass->plan.steps[i]))
+            send_step(pass, i);
+        busy = busy || pass->states[i] != STEP_OVER;
+    }
+    if (busy)
+        return;
+    emit_events(pass);
+    write_status(pass);
+}
+
+static void begin(void *arg)
+{
+    struct pass *pass = arg;
+    const struct store_gateway *gw = record(pass);
+    if (!gw || jx_get(pass->object, "metadata.deletionTimestamp")) {
+        end(pass);
+        return;
+    }
+    pass->valid =
+        meshgateway_parse(pass->object, pass->context->config, &pass->gw, &pass->problems) == 0;
+    if (pass->valid)
+        plan_make(&pass->gw, gw, &pass->plan);
+    if (pass->valid && pass->gw.paused && pass->plan.count > 0) {
+        pass->held_back = true;
+        plan_done(&pass->plan);
+    }
+    pass->steps = xcalloc(pass->plan.count, sizeof(struct step *));
+    pass->states = xcalloc(pass->plan.count, sizeof(*pass->states));
+    send_ready_steps(pass);
+}
+
+struct pass *pass_start(const struct pass_context *context, const struct store_gateway *gw,
+                        const struct pass_options *options, pass_done *done, void *arg)
+{
+    struct pass *pass = xcalloc(1, sizeof(*pass));
+    pass->context = context;
+    pass->options = *options;
+    pass->key = xstrdup(gw->key);
+    pass->object = store_object(gw);
+    pass->created = (struct strbuf)STRBUF_INIT(LIMIT_ERROR_BODY);
+    pass->repaired = (struct strbuf)STRBUF_INIT(LIMIT_ERROR_BODY);
+    pass->removed = (struct strbuf)STRBUF_INIT(LIMIT_ERROR_BODY);
+    pass->done = done;
+    pass->arg = arg;
+    pass->step_context = (struct step_context){.kube = context->kube,
+                                               .store = context->store,
+                                               .config = context->config,
+                                               .gw = &pass->gw,
+                                               .key = pass->key};
+    pass->start = loop_timer_new(context->loop, begin, pass);
+    loop_timer_start(pass->start, 0);
+    return pass;
+}
+
+const char *pass_key(const struct pass *pass)
+{
+    return pass->key;
+}
+
+void pass_cancel(struct pass *pass)
+{
+    for (size_t i = 0; i < pass->plan.count; i++)
+        if (pass->steps && pass->steps[i])
+            step_cancel(pass->steps[i]);
+    if (pass->status_call)
+        kube_cancel(pass->status_call);
+    free_pass(pass);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/status.h"
+
+#include "base/limits.h"
+#include "control/conditions.h"
+
+#include <string.h>
+#include <utlist.h>
+
+static json_t *facts_of_child(const struct status_input *in, const struct object_kind *kind)
+{
+    const char *name = object_name(in->object);
+    const struct store_child *child = store_child_find(in->known, kind, name);
+    return child && child->owned && child->facts ? json_loads(child->facts, 0, NULL) : NULL;
+}
+
+static void add_accepted(struct conditions *c, const struct status_input *in)
+{
+    if (in->gw) {
+        conditions_add(c, "Accepted", CONDITION_TRUE, "Accepted", "The spec is valid.");
+        return;
+    }
+    struct err err = {0};
+    problems_to_err(in->problems, &err);
+    conditions_add(c, "Accepted", CONDITION_FALSE, "InvalidSpec", err.msg);
+}
+
+static void add_programmed(struct conditions *c, const struct status_input *in)
+{
+    if (!in->gw) {
+        conditions_add(c,
+                       "Programmed",
+                       CONDITION_UNKNOWN,
+                       "InvalidSpec",
+                       "The spec is invalid; what was made before stays as it is.");
+        return;
+    }
+    if (in->failure_count > 0) {
+        AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_ERROR_BODY);
+        for (size_t i = 0; i < in->failure_count; i++) {
+            const struct status_failure *f = &in->failures[i];
+            strbuf_addf(&text, "%s%s %s: %s", i ? "; " : "", f->kind->kind, f->name, f->message);
+        }
+        conditions_add(c, "Programmed", CONDITION_FALSE, in->failures[0].reason, text.text);
+        return;
+    }
+    if (in->held_back) {
+        conditions_add(
+            c,
+            "Programmed",
+            CONDITION_FALSE,
+            "Paused",
+            "The gateway is paused: its objects differ from the spec and are left alone.");
+        return;
+    }
+    conditions_add(c, "Programmed", CONDITION_TRUE, "Programmed", "All objects are in step.");
+}
+
+static void add_available(struct conditions *c, const json_t *deployment)
+{
+    if (!deployment) {
+        conditions_add(
+            c, "Available", CONDITION_FALSE, "NoDeployment", "There is no Deployment yet.");
+        return;
+    }
+    json_int_t wanted = jx_int(deployment, "wanted", 0);
+    json_int_t available = jx_int(deployment, "available", 0);
+    bool current =
+        jx_int(deployment, "observedGeneration", 0) >= jx_int(deployment, "generation", 0);
+    bool updated = current && jx_int(deployment, "updated", 0) >= wanted &&
+                   jx_int(deployment, "replicas", 0) <= wanted;
+    const char *problem = jx_str(deployment, "problem", NULL);
+    AUTO_FREE char *count =
+        xasprintf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " replicas are available",
+                  available,
+                  wanted);
+    AUTO_FREE char *text = xasprintf("%s%s%s.",
+                                     count,
+                                     problem   ? ": "
+                                     : updated ? ""
+                                               : ", a rollout is under way",
+                                     problem ? problem : "");
+    if (available >= wanted && (updated || !problem))
+        conditions_add(c,
+                       "Available",
+                       CONDITION_TRUE,
+                       wanted == 0 ? "ScaledToZero"
+                       : updated   ? "Available"
+                                   : "RolloutInProgress",
+                       text);
+    else
+        conditions_add(
+            c, "Available", CONDITION_FALSE, problem ? "RolloutFailed" : "Progressing", text);
+}
+
+static void append_ips(json_t *addresses, const json_t *ips)
+{
+    size_t i;
+    json_t *ip;
+    json_array_foreach (ips, i, ip) {
+        const char *text = json_string_value(ip);
+        if (text && text[0] && strcmp(text, "None") != 0)
+            json_array_append_new(addresses,
+                                  OBJ(F("type", STR("IPAddress")), F("value", STR(text))));
+    }
+}
+
+/* Where clients reach the gateway, by the type of its Service. */
+static json_t *addresses_of(const json_t *service)
+{
+    json_t *addresses = json_array();
+    if (strcmp(jx_str(service, "type", ""), "LoadBalancer") == 0)
+        json_array_extend(addresses, jx_array(service, "ingress"));
+    else
+        append_ips(addresses, jx_array(service, "clusterIPs"));
+    append_ips(addresses, jx_array(service, "externalIPs"));
+    return addresses;
+}
+
+static void add_address(struct conditions *c, const json_t *service, const json_t *addresses)
+{
+    static const char type[] = "AddressAssigned";
+    if (!service)
+        conditions_add(c, type, CONDITION_FALSE, "NoService", "There is no Service yet.");
+    else if (json_array_size(addresses) > 0)
+        conditions_add(c, type, CONDITION_TRUE, "AddressAssigned", "The gateway has an address.");
+    else if (strcmp(jx_str(service, "type", ""), "LoadBalancer") == 0)
+        conditions_add(c,
+                       type,
+                       CONDITION_FALSE,
+                       "LoadBalancerPending",
+                       "The load balancer has assigned no address yet.");
+    else
+        conditions_add(c,
+                       type,
+                       CONDITION_TRUE,
+                       "Headless",
+                       "The Service is headless: its name leads to the pods.");
+}
+
+/* Ready comes first in the list, though it follows from the others. */
+static void add_ready(struct conditions *c)
+{
+    const json_t *not_true = conditions_first_not_true(c);
+    if (not_true)
+        conditions_add(c,
+                       "Ready",
+                       CONDITION_FALSE,
+                       jx_str(not_true, "reason", ""),
+                       jx_str(not_true, "message", ""));
+    else
+        conditions_add(c, "Ready", CONDITION_TRUE, "Ready", "The gateway is ready.");
+    size_t last = json_array_size(c->list) - 1;
+    json_auto_t *ready = json_incref(json_array_get(c->list, last));
+    json_array_remove(c->list, last);
+    json_array_insert(c->list, 0, ready);
+}
+
+/* The one word of the original API. Waiting is not failing. */
+static const char *state_word(const struct conditions *c, const struct status_input *in)
+{
+    const json_t *ready = json_array_get(c->list, 0);
+    if (strcmp(jx_str(ready, "status", ""), "True") == 0)
+        return "Available";
+    bool failed = !in->gw || in->failure_count > 0 ||
+                  strcmp(jx_str(ready, "reason", ""), "RolloutFailed") == 0;
+    return failed ? "ReconcileFailed" : "Reconciling";
+}
+
+static json_t *address_values(const json_t *addresses)
+{
+    json_t *values = json_array();
+    size_t i;
+    json_t *address;
+    json_array_foreach (addresses, i, address)
+        json_array_append(values, json_object_get(address, "value"));
+    return values;
+}
+
+static json_t *nonempty(json_t *value)
+{
+    return jx_empty(value) ? NULL : json_incref(value);
+}
+
+json_t *status_make(const struct status_input *in)
+{
+    json_int_t generation = jx_int(in->object, "metadata.generation", 0);
+    json_auto_t *deployment = facts_of_child(in, &object_deployment);
+    json_auto_t *service = facts_of_child(in, &object_service);
+    json_auto_t *addresses = addresses_of(service);
+    struct conditions c;
+    conditions_init(&c, jx_array(in->object, "status.conditions"), generation, in->now);
+    add_accepted(&c, in);
+    add_programmed(&c, in);
+    add_available(&c, deployment);
+    add_address(&c, service, addresses);
+    add_ready(&c);
+    json_auto_t *conditions = c.list;
+    json_auto_t *values = address_values(addresses);
+    const char *state = state_word(&c, in);
+    bool failed = strcmp(state, "ReconcileFailed") == 0;
+    const json_t *ready = json_array_get(conditions, 0);
+    return OBJ(F("observedGeneration", INT(generation)),
+               F("conditions", REF(conditions)),
+               FOPT("addresses", nonempty(addresses)),
+               F("replicas", INT(jx_int(deployment, "replicas", 0))),
+               F("readyReplicas", INT(jx_int(deployment, "ready", 0))),
+               FOPT("serviceType", STR(jx_str(service, "type", NULL))),
+               FOPT("ports", nonempty(jx_array(service, "ports"))),
+               F("Status", STR(state)),
+               FOPT("GatewayAddress", nonempty(values)),
+               F("ErrorMessage", STR(failed ? jx_str(ready, "message", "") : "")));
+}
+
+/* Our conditions of a stored status, in our order; others' are left out. */
+static json_t *own_conditions(const json_t *stored, const json_t *ours)
+{
+    json_t *own = json_array();
+    size_t i;
+    json_t *condition;
+    json_array_foreach (ours, i, condition) {
+        const json_t *same = conditions_find(stored, jx_str(condition, "type", ""));
+        if (same)
+            json_array_append(own, (json_t *)(uintptr_t)same);
+    }
+    return own;
+}
+
+bool status_same(const json_t *object, const json_t *status)
+{
+    const json_t *stored = jx_object(object, "status");
+    if (!stored)
+        return false;
+    json_auto_t *comparable = json_copy((json_t *)(uintptr_t)stored);
+    json_object_set_new(
+        comparable,
+        "conditions",
+        own_conditions(jx_array(stored, "conditions"), jx_array(status, "conditions")));
+    return json_equal(comparable, status);
+}

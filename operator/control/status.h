@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what is known and what a pass achieved to the status of a MeshGateway. Pure.
+ *
+ * Conditions follow metav1.Condition and kstatus; Ready sums the others up. Texts hold nothing
+ * that changes by itself (times, counters, resource versions), so that a status which says the
+ * same is the same.
+ */
+#pragma once
+
+#include "control/store.h"
+#include "data/meshgateway.h"
+
+/* What stands in the way of one child; the reason becomes the condition's. */
+struct status_failure {
+    const struct object_kind *kind;
+    char *name;
+    const char *reason; /* static: "Conflict", "ApplyFailed", … */
+    char *message;
+};
+
+struct status_input {
+    const json_t *object;            /* the MeshGateway as stored */
+    const struct meshgateway *gw;    /* NULL when it is invalid */
+    const struct problems *problems; /* why it is invalid */
+    const struct store_gateway *known;
+    const struct status_failure *failures; /* of the pass */
+    size_t failure_count;
+    bool held_back; /* changes are not written because the gateway is paused */
+    int64_t now;    /* wall clock, microseconds: lastTransitionTime of what changes */
+};
+
+/* The whole status, new. What others put into conditions stays theirs and is not in it. */
+json_t *status_make(const struct status_input *input);
+/* Whether the stored object's status says the same already. */
+bool status_same(const json_t *object, const json_t *status);

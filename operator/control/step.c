@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/step.h"
+
+#include "control/facts.h"
+#include "control/observe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct step {
+    const struct step_context *context;
+    const struct plan_step *plan;
+    struct kube_call *call;
+    step_done *done;
+    void *arg;
+};
+
+static void finish(struct step *step, enum step_outcome outcome, const struct kube_reply *reply)
+{
+    struct step_result result = {
+        .outcome = outcome,
+        .created = outcome == STEP_DONE && reply->http == 201,
+        .err = reply->err,
+    };
+    step->done(step->arg, step->plan, &result);
+    free(step);
+}
+
+static void call(struct step *step, const struct kube_request *request, kube_done *done)
+{
+    step->call = kube_call(step->context->kube, request, done, step);
+}
+
+static struct kube_request request_for(const struct step *step, enum kube_verb verb)
+{
+    return (struct kube_request){.verb = verb,
+                                 .kind = step->plan->kind,
+                                 .ns = step->context->gw->ns,
+                                 .name = step->plan->name,
+                                 .manager = FACTS_MANAGER};
+}
+
+static struct store_gateway *record(const struct step *step)
+{
+    struct store_gateway *gw = store_find(step->context->store, step->context->key);
+    return gw && strcmp(gw->uid, step->context->gw->uid) == 0 ? gw : NULL;
+}
+
+/* The body with one more member of metadata, which the server checks against the live object. */
+static json_t *body_with(const struct step *step, const char *member, const char *value)
+{
+    json_t *body = json_copy(step->plan->body);
+    json_t *metadata = json_copy(json_object_get(body, "metadata"));
+    json_object_set_new(metadata, member, json_string(value));
+    json_object_set_new(body, "metadata", metadata);
+    return body;
+}
+
+/* The child is not the object we knew: forget that one. */
+static void forget_child(const struct step *step)
+{
+    struct store_gateway *gw = record(step);
+    struct store_child *child =
+        gw ? store_child_find(gw, step->plan->kind, step->plan->name) : NULL;
+    if (child)
+        store_child_remove(gw, child);
+}
+
+static void existing_read(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    const struct meshgateway *gw = step->context->gw;
+    if (reply->err.kind == ERR_NOT_FOUND) {
+        finish(step, STEP_AGAIN, reply);
+    } else if (reply->err.kind) {
+        finish(step, STEP_FAILED, reply);
+    } else if (observe_owner(reply->object, gw->name, gw->uid) == OBSERVE_FOREIGN) {
+        finish(step, STEP_FOREIGN, reply);
+    } else {
+        observe_changed(
+            step->context->store, step->context->config, step->plan->kind, reply->object);
+        finish(step, STEP_AGAIN, reply);
+    }
+}
+
+static void applied(struct step *step, const struct kube_reply *reply)
+{
+    struct store_gateway *gw = record(step);
+    if (gw)
+        observe_applied(gw, step->plan->kind, step->plan->body, step->plan->desired, reply->object);
+    finish(step, STEP_DONE, reply);
+}
+
+static void create_answered(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind == ERR_CONFLICT) {
+        struct kube_request request = request_for(step, KUBE_GET);
+        call(step, &request, existing_read);
+    } else if (reply->err.kind) {
+        finish(step, STEP_FAILED, reply);
+    } else {
+        applied(step, reply);
+    }
+}
+
+static void apply_answered(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind == ERR_CONFLICT) {
+        forget_child(step);
+        finish(step, STEP_AGAIN, reply);
+    } else if (reply->err.kind) {
+        finish(step, STEP_FAILED, reply);
+    } else {
+        applied(step, reply);
+    }
+}
+
+/*
+ * Resource version "1" is older than any object's: the API server creates an absent object, and
+ * refuses an existing one with a conflict, atomically.
+ */
+static void send_create(struct step *step)
+{
+    json_auto_t *body = body_with(step, "resourceVersion", "1");
+    struct kube_request request = request_for(step, KUBE_APPLY);
+    request.body = body;
+    call(step, &request, create_answered);
+}
+
+/* The uid makes sure that a foreign object made anew under this name is not overwritten. */
+static void send_apply(struct step *step)
+{
+    json_auto_t *body = body_with(step, "uid", step->plan->uid);
+    struct kube_request request = request_for(step, KUBE_APPLY);
+    request.body = body;
+    call(step, &request, apply_answered);
+}
+
+static void handed_over(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind == ERR_NONE)
+        send_apply(step);
+    else
+        apply_answered(step, reply);
+}
+
+static void send_hand_over(struct step *step)
+{
+    const struct plan_step *plan = step->plan;
+    json_auto_t *body = OBJ(F("apiVersion", object_api_version(plan->kind)),
+                            F("kind", STR(plan->kind->kind)),
+                            F("metadata",
+                              OBJ(F("name", STR(plan->name)),
+                                  F("namespace", STR(step->context->gw->ns)),
+                                  F("uid", STR(plan->uid)))),
+                            F("spec", OBJ(F("replicas", INT(plan->hand_over)))));
+    struct kube_request request = request_for(step, KUBE_APPLY);
+    request.manager = FACTS_REPLICAS_MANAGER;
+    request.body = body;
+    call(step, &request, handed_over);
+}
+
+static void delete_answered(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    bool gone = reply->err.kind == ERR_NOT_FOUND || reply->err.kind == ERR_CONFLICT;
+    if (reply->err.kind && !gone) {
+        finish(step, STEP_FAILED, reply);
+        return;
+    }
+    forget_child(step);
+    finish(step, reply->err.kind == ERR_CONFLICT ? STEP_AGAIN : STEP_DONE, reply);
+}
+
+static void send_delete(struct step *step)
+{
+    struct kube_request request = request_for(step, KUBE_DELETE);
+    request.uid = step->plan->uid;
+    call(step, &request, delete_answered);
+}
+
+struct step *step_start(const struct step_context *context, const struct plan_step *plan,
+                        step_done *done, void *arg)
+{
+    struct step *step = xcalloc(1, sizeof(*step));
+    *step = (struct step){.context = context, .plan = plan, .done = done, .arg = arg};
+    switch (plan->verb) {
+    case PLAN_CREATE:
+        send_create(step);
+        break;
+    case PLAN_APPLY:
+        if (plan->hand_over >= 0)
+            send_hand_over(step);
+        else
+            send_apply(step);
+        break;
+    case PLAN_DELETE:
+        send_delete(step);
+        break;
+    }
+    return step;
+}
+
+void step_cancel(struct step *step)
+{
+    kube_cancel(step->call);
+    free(step);
+}

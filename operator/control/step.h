@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Carrying out one step of a plan against the API server: one to three calls, one result. What the
+ * answers tell of the child goes into the store's record at once, so that the next plan does not
+ * wait for the watch.
+ */
+#pragma once
+
+#include "control/plan.h"
+#include "kube/kube.h"
+
+struct step;
+
+enum step_outcome {
+    STEP_DONE,  /* as planned */
+    STEP_AGAIN, /* the object is not what the plan believed; the record is corrected: plan again */
+    STEP_FOREIGN, /* an object of this name exists and is somebody else's; it was not touched */
+    STEP_FAILED,  /* see err */
+};
+
+struct step_result {
+    enum step_outcome outcome;
+    bool created; /* the object did not exist before */
+    struct err err;
+};
+
+struct step_context {
+    struct kube *kube;
+    struct store *store;
+    const struct config *config;
+    const struct meshgateway *gw;
+    const char *key; /* the gateway's */
+};
+
+typedef void step_done(void *arg, const struct plan_step *step, const struct step_result *result);
+
+/* Context and plan step must stay until `done`; done runs exactly once, later. */
+struct step *step_start(const struct step_context *context, const struct plan_step *plan,
+                        step_done *done, void *arg);
+/* done will not run. */
+void step_cancel(struct step *step);

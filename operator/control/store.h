@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the operator remembers of the cluster: each MeshGateway as compact text, and of each child
+ * no more than its identity, two digests and the few facts that the status reports. Ten thousand
+ * gateways must fit into a few dozen megabytes.
+ */
+#pragma once
+
+#include "data/object.h"
+
+#include <uthash.h>
+
+#define STORE_UID_LEN     40 /* a UUID and its NUL */
+#define STORE_VERSION_LEN 24 /* a resource version (decimal, 64 bit) and its NUL */
+
+/* An object that is, or should be, a child of a gateway. */
+struct store_child {
+    struct store_child *next;
+    const struct object_kind *kind;
+    char uid[STORE_UID_LEN];
+    char version[STORE_VERSION_LEN];
+    bool owned;          /* its controller reference names the gateway's current uid */
+    bool seen;           /* since the watch began its present full set */
+    bool measured;       /* `projection` is valid for the desired object with digest `desired` */
+    uint64_t desired;    /* digest of the desired object it was last compared with */
+    uint64_t projection; /* digest of its projection onto that */
+    bool applied;        /* our last apply succeeded, with: */
+    uint64_t applied_desired;
+    uint64_t applied_projection;
+    int repairs;           /* since repairs_since, to notice a fight */
+    int64_t repairs_since; /* ms, monotonic */
+    char *facts;           /* compact JSON for control/status, see control/facts.h; NULL = none */
+    char name[];
+};
+
+struct store_gateway {
+    UT_hash_handle hh;
+    char *text; /* the MeshGateway, compact JSON without managedFields */
+    char uid[STORE_UID_LEN];
+    char version[STORE_VERSION_LEN];
+    bool seen;
+    struct store_child *children;
+    char key[]; /* "namespace/name" */
+};
+
+struct store {
+    struct store_gateway *gateways;
+};
+
+/* Key of an object: "namespace/name". The caller frees. */
+char *store_key(const char *ns, const char *name);
+
+struct store_gateway *store_find(const struct store *store, const char *key);
+/* Takes in the object: finds or makes its record. A new uid forgets who owned the children. */
+struct store_gateway *store_put(struct store *store, const json_t *object);
+void store_remove(struct store *store, struct store_gateway *gw);
+/* The object, new; NULL only if the text were damaged. */
+json_t *store_object(const struct store_gateway *gw);
+
+struct store_child *store_child_find(const struct store_gateway *gw, const struct object_kind *kind,
+                                     const char *name);
+/* Finds or makes it. */
+struct store_child *store_child_put(struct store_gateway *gw, const struct object_kind *kind,
+                                    const char *name);
+void store_child_remove(struct store_gateway *gw, struct store_child *child);
+void store_done(struct store *store);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/observe.h"
+#include "support/cluster.h"
+#include "support/unit.h"
+
+#include <string.h>
+
+#define FIXED  "{'type':'ingress','ports':[],'replicaCount':3}"
+#define SCALED "{'type':'ingress','ports':[],'minReplicas':2,'maxReplicas':4}"
+
+static struct store store;
+static struct config config;
+
+static struct store_gateway *put(const char *uid, const char *spec)
+{
+    json_auto_t *object = cluster_gateway(uid, spec);
+    return store_put(&store, object);
+}
+
+static void set_up(void)
+{
+    store = (struct store){NULL};
+    config_init(&config);
+}
+
+static void tear_down(void)
+{
+    store_done(&store);
+    config_done(&config);
+}
+
+static const struct plan_step *find(const struct plan *plan, const struct object_kind *kind)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->steps[i].kind == kind)
+            return &plan->steps[i];
+    return NULL;
+}
+
+/* Plans and carries it out; the plan after that is for the caller, who frees it. */
+static struct plan settle(struct store_gateway *gw)
+{
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    cluster_carry_out(&store, gw->key, &plan);
+    plan_done(&plan);
+    cluster_plan(gw, &plan);
+    return plan;
+}
+
+/* The server's word on a child: the stored object, changed by a merge, with a newer version. */
+static struct store_gateway *server_says(struct store_gateway *gw, const struct object_kind *kind,
+                                         const char *change)
+{
+    struct plan plan;
+    struct store_child *child = store_child_find(gw, kind, "gw");
+    child->measured = false; /* so that the plan renders it */
+    cluster_plan(gw, &plan);
+    json_auto_t *object = cluster_stored(find(&plan, kind), "200");
+    json_auto_t *merge = cluster_json(change);
+    json_auto_t *changed = jx_merge(object, merge);
+    plan_done(&plan);
+    return observe_changed(&store, &config, kind, changed);
+}
+
+START_TEST(first_everything_is_created)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    ck_assert_uint_eq(plan.count, 6);
+    for (size_t i = 0; i < plan.count; i++)
+        ck_assert_int_eq(plan.steps[i].verb, PLAN_CREATE);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+START_TEST(in_step_means_nothing_to_do)
+{
+    set_up();
+    struct plan plan = settle(put("u1", SCALED));
+    ck_assert_uint_eq(plan.count, 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_foreign_edit_is_repaired)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    struct plan plan = settle(gw);
+    ck_assert_ptr_eq(server_says(gw, &object_service, "{'spec':{'type':'NodePort'}}"), gw);
+    cluster_plan(gw, &plan);
+    ck_assert_uint_eq(plan.count, 1);
+    ck_assert_int_eq(plan.steps[0].verb, PLAN_APPLY);
+    ck_assert(plan.steps[0].repair);
+    ck_assert_str_eq(plan.steps[0].uid, "uid-of-services");
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_others_add_is_left_alone)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    struct plan plan = settle(gw);
+    ck_assert_ptr_null(server_says(gw, &object_pdb, "{'metadata':{'annotations':{'theirs':'1'}}}"));
+    cluster_plan(gw, &plan);
+    ck_assert_uint_eq(plan.count, 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(older_news_are_no_news)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    settle(gw);
+    store_child_find(gw, &object_service, "gw");
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    json_auto_t *old = cluster_json("{'metadata':{'name':'gw','namespace':'default','uid':"
+                                    "'uid-of-services','resourceVersion':'99','labels':{"
+                                    "'app.kubernetes.io/managed-by':'meshgateway-operator',"
+                                    "'gateway-name':'gw'}}}");
+    ck_assert_ptr_null(observe_changed(&store, &config, &object_service, old));
+    cluster_plan(gw, &plan);
+    ck_assert_uint_eq(plan.count, 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_the_server_turned_into_something_else_is_not_fought)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    const struct plan_step *step = find(&plan, &object_service);
+    json_auto_t *answer = cluster_stored(step, "100");
+    json_object_set_new(jx_object(answer, "spec"), "type", STR("NodePort")); /* a webhook */
+    observe_applied(gw, &object_service, step->body, step->desired, answer);
+    plan_done(&plan);
+    cluster_plan(gw, &plan);
+    ck_assert_ptr_null(find(&plan, &object_service));
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_new_gateway_of_the_name_adopts)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    struct plan plan = settle(gw);
+    gw = put("u2", SCALED);
+    cluster_plan(gw, &plan);
+    ck_assert_uint_eq(plan.count, 6);
+    for (size_t i = 0; i < plan.count; i++)
+        ck_assert_int_eq(plan.steps[i].verb, PLAN_APPLY);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+START_TEST(replicas_are_handed_over_before_they_are_dropped)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", FIXED);
+    settle(gw);
+    server_says(gw,
+                &object_deployment,
+                "{'metadata':{'managedFields':[{'manager':'meshgateway-operator','operation':"
+                "'Apply','fieldsV1':{'f:spec':{'f:replicas':{}}}}]},'spec':{'replicas':3}}");
+    gw = put("u1", SCALED);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    const struct plan_step *step = find(&plan, &object_deployment);
+    ck_assert_ptr_nonnull(step);
+    ck_assert_int_eq(step->hand_over, 3);
+    ck_assert_ptr_null(jx_get(step->body, "spec.replicas"));
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_is_no_longer_wanted_is_deleted)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    struct plan plan = settle(gw);
+    gw = put("u1", "{'type':'ingress','ports':[],'replicaCount':1}");
+    cluster_plan(gw, &plan);
+    ck_assert_int_eq(find(&plan, &object_hpa)->verb, PLAN_DELETE);
+    ck_assert_str_eq(find(&plan, &object_hpa)->uid, "uid-of-horizontalpodautoscalers");
+    ck_assert_int_eq(find(&plan, &object_pdb)->verb, PLAN_DELETE);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_live_selector_is_kept)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    settle(gw);
+    server_says(
+        gw, &object_deployment, "{'spec':{'selector':{'matchLabels':{'istio.io/rev':'old'}}}}");
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    const struct plan_step *step = find(&plan, &object_deployment);
+    ck_assert_ptr_nonnull(step); /* the pods get the label */
+    const json_t *selector = jx_object(step->body, "spec.selector.matchLabels");
+    const json_t *labels = jx_object(step->body, "spec.template.metadata.labels");
+    ck_assert_str_eq(json_string_value(json_object_get(selector, "istio.io/rev")), "old");
+    ck_assert_str_eq(json_string_value(json_object_get(labels, "istio.io/rev")), "old");
+    ck_assert_str_eq(json_string_value(json_object_get(labels, "gateway-name")), "gw");
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+START_TEST(owners_are_told_apart)
+{
+    static const struct {
+        const char *object;
+        enum observe_owner owner;
+    } rows[] = {
+        {"{'metadata':{'ownerReferences':[{'apiVersion':'istio.banzaicloud.io/v1beta1','kind':"
+         "'MeshGateway','name':'gw','uid':'u1','controller':true}]}}",
+         OBSERVE_OURS},
+        {"{'metadata':{'ownerReferences':[{'apiVersion':'istio.banzaicloud.io/v1','kind':"
+         "'MeshGateway','name':'gw','uid':'u0','controller':true}]}}",
+         OBSERVE_ADOPT},
+        {"{'metadata':{'ownerReferences':[{'apiVersion':'istio.banzaicloud.io/v1beta1','kind':"
+         "'MeshGateway','name':'other','uid':'u1','controller':true}]}}",
+         OBSERVE_FOREIGN},
+        {"{'metadata':{'ownerReferences':[{'apiVersion':'apps/v1','kind':'Deployment','name':"
+         "'gw','uid':'u1','controller':true}]}}",
+         OBSERVE_FOREIGN},
+        {"{'metadata':{'labels':{'app.kubernetes.io/managed-by':'meshgateway-operator',"
+         "'gateway-name':'gw'}}}",
+         OBSERVE_ADOPT},
+        {"{'metadata':{'labels':{'gateway-name':'gw'}}}", OBSERVE_FOREIGN},
+        {"{'metadata':{}}", OBSERVE_FOREIGN},
+        {"{}", OBSERVE_FOREIGN},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        json_auto_t *object = cluster_json(rows[i].object);
+        ck_assert_msg(observe_owner(object, "gw", "u1") == rows[i].owner, "row %zu", i);
+    }
+}
+END_TEST
+
+START_TEST(a_deleted_child_is_made_again)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    settle(gw);
+    json_auto_t *other =
+        cluster_json("{'metadata':{'name':'gw','namespace':'default','uid':'another'}}");
+    ck_assert_ptr_null(observe_deleted(&store, &object_service, other));
+    json_auto_t *gone =
+        cluster_json("{'metadata':{'name':'gw','namespace':'default','uid':'uid-of-services'}}");
+    ck_assert_ptr_eq(observe_deleted(&store, &object_service, gone), gw);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    ck_assert_uint_eq(plan.count, 1);
+    ck_assert_int_eq(plan.steps[0].verb, PLAN_CREATE);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+UNIT_MAIN("plan", first_everything_is_created, in_step_means_nothing_to_do,
+          a_foreign_edit_is_repaired, what_others_add_is_left_alone, older_news_are_no_news,
+          what_the_server_turned_into_something_else_is_not_fought,
+          a_new_gateway_of_the_name_adopts, replicas_are_handed_over_before_they_are_dropped,
+          what_is_no_longer_wanted_is_deleted, a_live_selector_is_kept, owners_are_told_apart,
+          a_deleted_child_is_made_again)

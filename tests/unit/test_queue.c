@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/metrics.h"
+#include "control/queue.h"
+#include "support/unit.h"
+
+#include <string.h>
+
+static struct loop *loop;
+static struct queue *q;
+static int readied;
+
+static void ready(void *arg)
+{
+    (void)arg;
+    readied++;
+    loop_stop(loop);
+}
+
+static void set_up(void)
+{
+    readied = 0;
+    loop = loop_new();
+    q = queue_new(loop, ready, NULL);
+}
+
+static void tear_down(void)
+{
+    queue_free(q);
+    loop_free(loop);
+    metrics_reset();
+}
+
+START_TEST(coalesces_and_serialises)
+{
+    set_up();
+    queue_add(q, "a", QUEUE_NORMAL);
+    queue_add(q, "a", QUEUE_NORMAL);
+    ck_assert_uint_eq(queue_depth(q), 1);
+    loop_run(loop);
+    ck_assert_int_eq(readied, 1);
+    const char *key = queue_get(q);
+    ck_assert_str_eq(key, "a");
+    ck_assert_ptr_null(queue_get(q));
+    queue_add(q, "a", QUEUE_NORMAL); /* while in work: comes once more, later */
+    queue_add(q, "a", QUEUE_NORMAL);
+    ck_assert_ptr_null(queue_get(q));
+    ck_assert_uint_eq(queue_in_work(q), 1);
+    queue_done(q, key);
+    key = queue_get(q);
+    ck_assert_str_eq(key, "a");
+    queue_done(q, key);
+    ck_assert_ptr_null(queue_get(q));
+    ck_assert_int_eq(queue_stalled_ms(q), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_edit_overtakes_the_background)
+{
+    set_up();
+    queue_add(q, "a", QUEUE_BACKGROUND);
+    queue_add(q, "b", QUEUE_BACKGROUND);
+    queue_add(q, "c", QUEUE_BACKGROUND);
+    queue_add(q, "c", QUEUE_NORMAL);
+    queue_add(q, "d", QUEUE_NORMAL);
+    static const char *const order[] = {"c", "d", "a", "b"};
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        const char *key = queue_get(q);
+        ck_assert_str_eq(key, order[i]);
+        queue_done(q, key);
+    }
+    tear_down();
+}
+END_TEST
+
+START_TEST(retries_later_and_forgets)
+{
+    set_up();
+    queue_add(q, "a", QUEUE_NORMAL);
+    const char *key = queue_get(q);
+    queue_retry(q, key, 0);
+    queue_done(q, key);
+    ck_assert_int_eq(queue_failures(q, "a"), 1);
+    ck_assert_ptr_null(queue_get(q));
+    while (!(key = queue_get(q))) /* until its back-off ends */
+        loop_run(loop);
+    ck_assert_str_eq(key, "a");
+    queue_forget(q, key);
+    queue_done(q, key);
+    ck_assert_int_eq(queue_failures(q, "a"), 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_addition_ends_the_wait)
+{
+    set_up();
+    queue_add_after(q, "a", 3600000);
+    ck_assert_ptr_null(queue_get(q));
+    queue_add(q, "a", QUEUE_NORMAL);
+    const char *key = queue_get(q);
+    ck_assert_str_eq(key, "a");
+    queue_done(q, key);
+    tear_down();
+}
+END_TEST
+
+START_TEST(waking_ends_back_off_only)
+{
+    set_up();
+    queue_add_after(q, "later", 3600000);
+    queue_retry(q, "failed", 3600000);
+    queue_wake(q);
+    const char *key = queue_get(q);
+    ck_assert_str_eq(key, "failed");
+    queue_done(q, key);
+    ck_assert_ptr_null(queue_get(q));
+    tear_down();
+}
+END_TEST
+
+UNIT_MAIN("queue", coalesces_and_serialises, an_edit_overtakes_the_background,
+          retries_later_and_forgets, an_addition_ends_the_wait, waking_ends_back_off_only)

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/now.h"
+#include "control/conditions.h"
+#include "control/status.h"
+#include "support/cluster.h"
+#include "support/unit.h"
+
+#include <string.h>
+
+#define SPEC "{'type':'ingress','ports':[],'replicaCount':2}"
+#define DEPLOYED                                                                                   \
+    "{'generation':1,'observedGeneration':1,'wanted':2,'replicas':2,'updated':2,'ready':2,"        \
+    "'available':2}"
+
+static struct store store;
+static struct store_gateway *known;
+static struct config config;
+static struct meshgateway gw;
+static json_t *object;
+
+static void set_child(const struct object_kind *kind, const char *facts)
+{
+    if (!facts)
+        return;
+    struct store_child *child = store_child_put(known, kind, "gw");
+    child->owned = true;
+    json_auto_t *json = cluster_json(facts);
+    child->facts = jx_compact(json);
+}
+
+static void set_up(const char *deployment, const char *service)
+{
+    store = (struct store){NULL};
+    config_init(&config);
+    object = cluster_gateway("u1", SPEC);
+    known = store_put(&store, object);
+    set_child(&object_deployment, deployment);
+    set_child(&object_service, service);
+    AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
+    ck_assert_int_eq(meshgateway_parse(object, &config, &gw, &problems), 0);
+}
+
+static void tear_down(void)
+{
+    meshgateway_done(&gw);
+    json_decref(object);
+    store_done(&store);
+    config_done(&config);
+}
+
+static struct status_input input(void)
+{
+    return (struct status_input){.object = object, .gw = &gw, .known = known, .now = 0};
+}
+
+static void expect(const json_t *status, const char *type, const char *word, const char *reason)
+{
+    const json_t *condition = conditions_find(jx_array(status, "conditions"), type);
+    ck_assert_msg(condition != NULL, "no condition %s", type);
+    ck_assert_str_eq(jx_str(condition, "status", ""), word);
+    ck_assert_str_eq(jx_str(condition, "reason", ""), reason);
+}
+
+struct row {
+    const char *name, *deployment, *service;
+    const char *available, *available_reason;
+    const char *address, *address_reason;
+    const char *ready, *state, *addresses;
+};
+
+static const struct row rows[] = {
+    {"nothing there yet",
+     NULL,
+     NULL,
+     "False",
+     "NoDeployment",
+     "False",
+     "NoService",
+     "False",
+     "Reconciling",
+     NULL},
+    {"pods start",
+     "{'generation':1,'observedGeneration':1,'wanted':2,'replicas':2,'updated':2,'ready':1,"
+     "'available':1}",
+     "{'type':'ClusterIP','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}",
+     "False",
+     "Progressing",
+     "True",
+     "AddressAssigned",
+     "False",
+     "Reconciling",
+     "['10.0.0.7']"},
+    {"a load balancer takes its time",
+     DEPLOYED,
+     "{'type':'LoadBalancer','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}",
+     "True",
+     "Available",
+     "False",
+     "LoadBalancerPending",
+     "False",
+     "Reconciling",
+     NULL},
+    {"all addresses of a load balancer",
+     DEPLOYED,
+     "{'type':'LoadBalancer','clusterIPs':['10.0.0.7'],'ports':[],'ingress':["
+     "{'type':'IPAddress','value':'2001:db8::1'},{'type':'Hostname','value':'lb.example.com'}]}",
+     "True",
+     "Available",
+     "True",
+     "AddressAssigned",
+     "True",
+     "Available",
+     "['2001:db8::1','lb.example.com']"},
+    {"headless",
+     DEPLOYED,
+     "{'type':'ClusterIP','clusterIPs':['None'],'ingress':[],'ports':[]}",
+     "True",
+     "Available",
+     "True",
+     "Headless",
+     "True",
+     "Available",
+     NULL},
+    {"a rollout under way stays available",
+     "{'generation':2,'observedGeneration':2,'wanted':2,'replicas':3,'updated':1,'ready':2,"
+     "'available':2}",
+     "{'type':'NodePort','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}",
+     "True",
+     "RolloutInProgress",
+     "True",
+     "AddressAssigned",
+     "True",
+     "Available",
+     "['10.0.0.7']"},
+    {"a rollout that is stuck is told",
+     "{'generation':2,'observedGeneration':2,'wanted':2,'replicas':3,'updated':1,'ready':2,"
+     "'available':2,'problem':'exceeded quota'}",
+     "{'type':'ClusterIP','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}",
+     "False",
+     "RolloutFailed",
+     "True",
+     "AddressAssigned",
+     "False",
+     "ReconcileFailed",
+     "['10.0.0.7']"},
+    {"scaled to zero on purpose",
+     "{'generation':1,'observedGeneration':1,'wanted':0,'replicas':0,'updated':0,'ready':0,"
+     "'available':0}",
+     "{'type':'ClusterIP','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}",
+     "True",
+     "ScaledToZero",
+     "True",
+     "AddressAssigned",
+     "True",
+     "Available",
+     "['10.0.0.7']"},
+};
+
+START_TEST(says_what_is_there)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct row *row = &rows[i];
+        set_up(row->deployment, row->service);
+        struct status_input in = input();
+        json_auto_t *status = status_make(&in);
+        ck_assert_msg(status != NULL, "%s", row->name);
+        expect(status, "Accepted", "True", "Accepted");
+        expect(status, "Available", row->available, row->available_reason);
+        expect(status, "AddressAssigned", row->address, row->address_reason);
+        const json_t *ready = conditions_find(jx_array(status, "conditions"), "Ready");
+        ck_assert_str_eq(jx_str(ready, "status", ""), row->ready);
+        ck_assert_str_eq(jx_str(status, "Status", ""), row->state);
+        json_auto_t *addresses = row->addresses ? cluster_json(row->addresses) : NULL;
+        const json_t *shown = jx_array(status, "GatewayAddress");
+        ck_assert_msg(addresses ? json_equal(addresses, shown) : !shown, "%s", row->name);
+        ck_assert_int_eq(jx_int(status, "observedGeneration", 0), 1);
+        tear_down();
+    }
+}
+END_TEST
+
+START_TEST(invalid_spec_names_the_field)
+{
+    set_up(DEPLOYED, NULL);
+    AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
+    problems_add(&problems, "spec.type", "must be ingress or egress");
+    struct status_input in = input();
+    in.gw = NULL;
+    in.problems = &problems;
+    json_auto_t *status = status_make(&in);
+    expect(status, "Accepted", "False", "InvalidSpec");
+    expect(status, "Programmed", "Unknown", "InvalidSpec");
+    expect(status, "Ready", "False", "InvalidSpec");
+    ck_assert_str_eq(jx_str(status, "Status", ""), "ReconcileFailed");
+    ck_assert_str_eq(jx_str(status, "ErrorMessage", ""), "spec.type: must be ingress or egress");
+    tear_down();
+}
+END_TEST
+
+START_TEST(failures_are_told_with_their_object)
+{
+    set_up(DEPLOYED, NULL);
+    char name[] = "gw", message[] = "exists";
+    struct status_failure failure = {&object_service, name, "Conflict", message};
+    struct status_input in = input();
+    in.failures = &failure;
+    in.failure_count = 1;
+    json_auto_t *status = status_make(&in);
+    expect(status, "Programmed", "False", "Conflict");
+    expect(status, "Ready", "False", "Conflict");
+    ck_assert_str_eq(jx_str(status, "ErrorMessage", ""), "Service gw: exists");
+    tear_down();
+}
+END_TEST
+
+/* Says the same twice: same bytes, also when the clock moved on; transition times stay. */
+START_TEST(a_settled_status_is_not_written_again)
+{
+    set_up(DEPLOYED, "{'type':'ClusterIP','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}");
+    struct status_input in = input();
+    json_auto_t *status = status_make(&in);
+    ck_assert(!status_same(object, status));
+    json_object_set(object, "status", status);
+    in.now = 60000000;
+    json_auto_t *again = status_make(&in);
+    ck_assert(status_same(object, again));
+    json_array_append_new(jx_array(object, "status.conditions"),
+                          cluster_json("{'type':'Theirs','status':'True'}"));
+    ck_assert(status_same(object, again));
+    json_object_set_new(json_object_get(object, "status"), "readyReplicas", INT(1));
+    ck_assert(!status_same(object, again));
+    tear_down();
+}
+END_TEST
+
+START_TEST(transition_time_moves_with_the_status_only)
+{
+    json_auto_t *old = cluster_json("[{'type':'A','status':'True','lastTransitionTime':'then'},"
+                                    "{'type':'B','status':'True','lastTransitionTime':'then'}]");
+    struct conditions c;
+    conditions_init(&c, old, 3, 0);
+    conditions_add(&c, "A", CONDITION_TRUE, "Other", "other text");
+    conditions_add(&c, "B", CONDITION_FALSE, "Down", "");
+    ck_assert_str_eq(jx_str(conditions_find(c.list, "A"), "lastTransitionTime", ""), "then");
+    ck_assert_str_eq(jx_str(conditions_find(c.list, "B"), "lastTransitionTime", ""),
+                     "1970-01-01T00:00:00Z");
+    ck_assert_int_eq(jx_int(conditions_find(c.list, "B"), "observedGeneration", 0), 3);
+    json_decref(c.list);
+}
+END_TEST
+
+UNIT_MAIN("status", says_what_is_there, invalid_spec_names_the_field,
+          failures_are_told_with_their_object, a_settled_status_is_not_written_again,
+          transition_time_moves_with_the_status_only)
