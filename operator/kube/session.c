@@ -84,7 +84,8 @@ static void on_data(void *arg, struct http_request *request UNUSED, const char *
 static void set_error(struct session_call *call, const struct http_request *request,
                       const struct http_reply *from, struct err *err)
 {
-    if (from->err.kind) {
+    /* After an error status the server may close before it has read all of the request. */
+    if (from->err.kind && from->status < 300) {
         *err = from->err;
         err->http = from->status;
         return;
