@@ -12,6 +12,7 @@
 #define LIMIT_HTTPD_HEAD     LIMIT_KIB(16)  /* head of a request to our own server */
 #define LIMIT_PROBLEMS_TEXT  LIMIT_MIB(16)  /* what the command line says is wrong with its input */
 #define LIMIT_RENDERED       LIMIT_MIB(512) /* the result of "render" */
+#define LIMIT_CONFIG         LIMIT_MIB(1)   /* the operator's configuration file */
 #define LIMIT_CREDENTIAL     LIMIT_MIB(1) /* kubeconfig, token, certificate, key or plugin output */
 #define LIMIT_REQUEST_BODY   LIMIT_MIB(3) /* what kube-apiserver accepts at most */
 #define LIMIT_RESPONSE_BODY  LIMIT_MIB(16)  /* one object */

@@ -1,9 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/config.h"
 
+#include "base/file.h"
+#include "base/limits.h"
 #include "data/jx.h"
+#include "data/yamlio.h"
 
+#include <cyaml/cyaml.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define TEXT(key, member)                                                                          \
+    CYAML_FIELD_STRING_PTR(key,                                                                    \
+                           CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER_NULL_STR,                      \
+                           struct config,                                                          \
+                           member,                                                                 \
+                           0,                                                                      \
+                           CYAML_UNLIMITED)
+
+static const cyaml_schema_field_t fields[] = {
+    TEXT("istioNamespace", istio_namespace),
+    TEXT("revision", revision),
+    TEXT("proxyImage", proxy_image),
+    TEXT("clusterID", cluster_id),
+    TEXT("meshID", mesh_id),
+    TEXT("trustDomain", trust_domain),
+    TEXT("clusterDomain", cluster_domain),
+    TEXT("network", network),
+    TEXT("caAddress", ca_address),
+    TEXT("discoveryAddress", discovery_address),
+    TEXT("logLevel", log_level),
+    TEXT("componentLogLevel", component_log_level),
+    /* Of no fixed shape, which libcyaml cannot express: taken from the JSON of the same text. */
+    CYAML_FIELD_IGNORE("proxyConfig", CYAML_FLAG_OPTIONAL),
+    CYAML_FIELD_IGNORE("resources", CYAML_FLAG_OPTIONAL),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t file_value = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct config, fields),
+};
+
+/* The member that a row of the table stands for; NULL when it is no text. */
+static char **text_of(struct config *config, const cyaml_schema_field_t *field)
+{
+    if (field->value.type != CYAML_STRING)
+        return NULL;
+    void *member = (char *)config + field->data_offset;
+    return member;
+}
 
 void config_init(struct config *config)
 {
@@ -27,24 +72,143 @@ void config_init(struct config *config)
     };
 }
 
+/* What libcyaml says about a failure, and the key of the file that it speaks of. */
+struct complaint {
+    char *reason;
+    char *key;
+};
+
+static void collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+{
+    static const char unknown[] = "Load: Unexpected key: ";
+    static const char reason[] = "Load: ";
+    static const char field[] = "  in mapping field '";
+    struct complaint *complaint = ctx;
+    AUTO_FREE char *line = NULL;
+    if (level < CYAML_LOG_ERROR || vasprintf(&line, fmt, args) < 0)
+        return;
+    line[strcspn(line, "\n")] = '\0';
+    if (strncmp(line, unknown, strlen(unknown)) == 0 && !complaint->reason) {
+        complaint->key = xstrdup(line + strlen(unknown));
+        complaint->reason = xasprintf("unknown field %s", complaint->key);
+    } else if (strncmp(line, reason, strlen(reason)) == 0 && !complaint->reason) {
+        complaint->reason = xstrdup(line + strlen(reason));
+    } else if (strncmp(line, field, strlen(field)) == 0 && !complaint->key) {
+        const char *key = line + strlen(field);
+        complaint->key = xstrndup(key, strcspn(key, "'"));
+    }
+}
+
+static void *allocate(void *ctx UNUSED, void *pointer, size_t size)
+{
+    if (size > 0)
+        return xrealloc(pointer, size);
+    free(pointer);
+    return NULL;
+}
+
+/* libcyaml knows only about where it is wrong; the line of the key is exact. */
+static int describe(const struct complaint *complaint, const struct yamlio_document *document,
+                    const char *path, struct err *err)
+{
+    const char *key = complaint->key ? complaint->key : "";
+    bool named = key[0] && !strstr(complaint->reason, key);
+    return err_set(err,
+                   ERR_INVALID,
+                   "%s:%d: %s%s%s",
+                   path,
+                   yamlio_line(document, key),
+                   named ? key : "",
+                   named ? ": " : "",
+                   complaint->reason);
+}
+
+/* Moves what the file says over what there is. "" is as silent as a missing key. */
+static void take_texts(struct config *config, struct config *read)
+{
+    for (const cyaml_schema_field_t *field = fields; field->key; field++) {
+        char **value = text_of(config, field);
+        char **said = text_of(read, field);
+        if (!said || !*said || !**said)
+            continue;
+        free(*value);
+        *value = TAKE(*said);
+    }
+}
+
+static int read_texts(const char *text, size_t len, const struct yamlio_document *document,
+                      const char *path, struct config *config, struct err *err)
+{
+    struct complaint complaint = {.reason = NULL};
+    const cyaml_config_t reader = {
+        .log_fn = collect_log,
+        .log_ctx = &complaint,
+        .mem_fn = allocate,
+        .log_level = CYAML_LOG_ERROR,
+    };
+    cyaml_data_t *data = NULL;
+    cyaml_err_t result =
+        cyaml_load_data((const uint8_t *)text, len, &reader, &file_value, &data, NULL);
+    int rc = 0;
+    if (result != CYAML_OK) {
+        if (!complaint.reason)
+            complaint.reason = xstrdup(cyaml_strerror(result));
+        rc = describe(&complaint, document, path, err);
+    } else if (data) {
+        take_texts(config, data);
+        cyaml_free(&reader, &file_value, data, 0);
+    }
+    free(complaint.reason);
+    free(complaint.key);
+    return rc;
+}
+
+static int read_object(const struct yamlio_document *document, const char *key, const char *path,
+                       json_t **value, struct err *err)
+{
+    json_t *read = jx_get(document->root, key);
+    if (!read)
+        return 0;
+    if (!json_is_object(read))
+        return err_set(err,
+                       ERR_INVALID,
+                       "%s:%d: %s: must be a mapping",
+                       path,
+                       yamlio_line(document, key),
+                       key);
+    json_decref(*value);
+    *value = json_incref(read);
+    jx_drop_nulls(*value);
+    return 0;
+}
+
+int config_load(const char *path, struct config *ret, struct err *err)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_CONFIG);
+    AUTO_YAMLIO_STREAM struct yamlio_stream stream = YAMLIO_STREAM_INIT;
+    if (file_read(path, &text, err) < 0 || yamlio_read(text.text, text.len, path, &stream, err) < 0)
+        return -1;
+    if (stream.count > 1)
+        return err_set(err, ERR_INVALID, "%s: more than one document", path);
+    AUTO(config_done) struct config config;
+    config_init(&config);
+    if (stream.count == 1 &&
+        (read_texts(text.text, text.len, &stream.documents[0], path, &config, err) < 0 ||
+         read_object(&stream.documents[0], "proxyConfig", path, &config.proxy_config, err) < 0 ||
+         read_object(&stream.documents[0], "resources", path, &config.resources, err) < 0))
+        return -1;
+    *ret = config;
+    config = (struct config){.istio_namespace = NULL};
+    return 0;
+}
+
 void config_done(struct config *config)
 {
-    char **const strings[] = {
-        &config->istio_namespace,
-        &config->revision,
-        &config->proxy_image,
-        &config->cluster_id,
-        &config->mesh_id,
-        &config->trust_domain,
-        &config->cluster_domain,
-        &config->network,
-        &config->ca_address,
-        &config->discovery_address,
-        &config->log_level,
-        &config->component_log_level,
-    };
-    for (size_t i = 0; i < ARRAY_LEN(strings); i++)
-        free(*strings[i]);
+    for (const cyaml_schema_field_t *field = fields; field->key; field++) {
+        char **value = text_of(config, field);
+        if (value)
+            free(*value);
+    }
     json_decref(config->proxy_config);
     json_decref(config->resources);
     *config = (struct config){.istio_namespace = NULL};

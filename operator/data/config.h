@@ -29,6 +29,9 @@ struct config {
 
 /* The built-in values. */
 void config_init(struct config *config);
-/* Reads a file over the built-in values. Errors name file, line and field. */
+/*
+ * Reads a file over the built-in values into an uninitialised struct. Null and "" are as silent as
+ * a missing key. Errors name file, line and field.
+ */
 int config_load(const char *path, struct config *ret, struct err *err) MUST_CHECK;
 void config_done(struct config *config);
