@@ -20,6 +20,8 @@
 #define LIMIT_ERROR_BODY     LIMIT_KIB(64)  /* body of an error answer */
 #define LIMIT_WATCH_LINE     LIMIT_MIB(16)  /* one watch event */
 #define LIMIT_QUANTITY       64             /* characters of a Kubernetes quantity */
+#define LIMIT_FIELD_PATH     LIMIT_KIB(4)   /* path of a field in a message */
+#define LIMIT_PROBLEMS       1000           /* problems told about one document */
 #define LIMIT_YAML_DOCUMENTS 100000         /* documents in one input */
 #define LIMIT_YAML_DEPTH     64             /* levels of nesting */
 #define LIMIT_YAML_NODES     1000000 /* nodes of one document after its aliases are expanded */

@@ -11,6 +11,8 @@
 
 void problems_add(struct problems *list, const char *path, const char *fmt, ...)
 {
+    if (list->count == LIMIT_PROBLEMS)
+        return;
     char *message = NULL;
     va_list args;
     va_start(args, fmt);

@@ -22,7 +22,7 @@ struct problems {
     }
 #define AUTO_PROBLEMS AUTO(problems_done)
 
-/* Adds one; the same path and message a second time is left out. */
+/* Adds one; the same path and message a second time, and more than LIMIT_PROBLEMS, are left out. */
 void problems_add(struct problems *list, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Fills err with ERR_INVALID and "path: message; path: message; …". Returns -1; 0 for an empty
  * list. */
