@@ -96,18 +96,12 @@ static const struct kubeconfig_file_entry *entries_of(const struct kubeconfig_fi
     return config->users;
 }
 
-/* An entry and the file that it comes from. */
-struct found {
-    const struct kubeconfig_file *file;
-    const struct kubeconfig_file_entry *entry;
-};
-
 /*
  * The first file that has an entry of the name wins the whole entry; one file may not have two.
  * `whence` says in the error who asks.
  */
 static int find(const struct files *files, const char *kind, const char *name, const char *whence,
-                struct found *ret, struct err *err)
+                struct kubeconfig_file_found *ret, struct err *err)
 {
     for (size_t i = 0; i < files->count && !ret->entry; i++) {
         unsigned count;
@@ -122,7 +116,7 @@ static int find(const struct files *files, const char *kind, const char *name, c
                                files->file[i]->path,
                                kind,
                                name);
-            *ret = (struct found){files->file[i], &entries[k]};
+            *ret = (struct kubeconfig_file_found){files->file[i], &entries[k]};
         }
     }
     if (!ret->entry)
@@ -130,7 +124,7 @@ static int find(const struct files *files, const char *kind, const char *name, c
     return 0;
 }
 
-static int resolve_context(const struct files *files, const struct found *found,
+static int resolve_context(const struct files *files, const struct kubeconfig_file_found *found,
                            struct kubeconfig *ret, struct err *err)
 {
     static const struct kubeconfig_file_context empty;
@@ -142,16 +136,16 @@ static int resolve_context(const struct files *files, const struct found *found,
 
     if (same(context->cluster, NULL))
         return err_set(err, ERR_INVALID, "%s: cluster is missing", whence);
-    struct found cluster = {.entry = NULL};
+    struct kubeconfig_file_found cluster = {.entry = NULL};
     if (find(files, "cluster", context->cluster, whence, &cluster, err) < 0 ||
-        kubeconfig_resolve_cluster(cluster.file, cluster.entry, ret, err) < 0)
+        kubeconfig_resolve_cluster(&cluster, ret, err) < 0)
         return -1;
     if (same(context->user, NULL))
         return 0;
-    struct found user = {.entry = NULL};
+    struct kubeconfig_file_found user = {.entry = NULL};
     if (find(files, "user", context->user, whence, &user, err) < 0)
         return -1;
-    return kubeconfig_resolve_user(user.file, user.entry, ret, err);
+    return kubeconfig_resolve_user(&user, &cluster, ret, err);
 }
 
 static int resolve(const struct files *files, const char *context, struct kubeconfig *ret,
@@ -161,7 +155,7 @@ static int resolve(const struct files *files, const char *context, struct kubeco
     const char *name = context ? context : current_context(files);
     if (!name)
         return err_set(err, ERR_INVALID, "%s: current-context is not set", where);
-    struct found found = {.entry = NULL};
+    struct kubeconfig_file_found found = {.entry = NULL};
     if (find(files, "context", name, where, &found, err) < 0)
         return -1;
     return resolve_context(files, &found, ret, err);

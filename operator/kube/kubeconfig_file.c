@@ -3,13 +3,15 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "data/jx.h"
+#include "data/yamlio.h"
 
 #include <cyaml/cyaml.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONAL (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER_NULL_STR)
+#define OPTIONAL (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER)
 #define TEXT(key, type, member)                                                                    \
     CYAML_FIELD_STRING_PTR(key, OPTIONAL, struct type, member, 0, CYAML_UNLIMITED)
 #define LIST(key, type, member, entry)                                                             \
@@ -106,14 +108,33 @@ static const cyaml_schema_value_t config_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct kubeconfig_file_config, config_fields),
 };
 
-/* What libcyaml says about a failure: the reason, then where, innermost first. */
+/* What libcyaml says about a failure, and where: "users[0].user.token". */
 struct complaint {
     char reason[160];
-    char where[160];
+    struct strbuf path;
 };
 
-PRINTF_LIKE(3, 0)
-static void collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+/* A line of a backtrace, innermost first: "  in mapping field 'name' (…" or "  in sequence entry
+ * '1' (…". */
+static void add_step(struct complaint *complaint, const char *line)
+{
+    static const char entry[] = "  in sequence entry '";
+    const char *name = strchr(line, '\'');
+    const char *end = name ? strchr(name + 1, '\'') : NULL;
+    if (!end)
+        return;
+    AUTO_FREE char *rest = strbuf_take(&complaint->path);
+    if (strncmp(line, entry, strlen(entry)) == 0)
+        strbuf_addf(&complaint->path, "[%ld]", strtol(name + 1, NULL, 10) - 1);
+    else
+        strbuf_add(&complaint->path, name + 1, (size_t)(end - name - 1));
+    if (rest[0] && rest[0] != '[')
+        strbuf_addc(&complaint->path, '.');
+    strbuf_adds(&complaint->path, rest);
+}
+
+static void PRINTF_LIKE(3, 0)
+    collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
 {
     struct complaint *complaint = ctx;
     AUTO_FREE char *line = NULL;
@@ -121,13 +142,10 @@ static void collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list a
         return;
     line[strcspn(line, "\n")] = '\0';
     static const char prefix[] = "Load: ";
-    if (strncmp(line, "  in ", 5) == 0) {
-        if (!complaint->where[0])
-            snprintf(complaint->where, sizeof(complaint->where), "%s", line + 1);
-    } else if (!complaint->reason[0] && strncmp(line, prefix, sizeof(prefix) - 1) == 0 &&
-               !strstr(line, "Backtrace")) {
-        snprintf(complaint->reason, sizeof(complaint->reason), "%s", line + sizeof(prefix) - 1);
-    }
+    if (strncmp(line, "  in ", 5) == 0)
+        add_step(complaint, line);
+    else if (!complaint->reason[0] && strncmp(line, prefix, strlen(prefix)) == 0)
+        snprintf(complaint->reason, sizeof(complaint->reason), "%s", line + strlen(prefix));
 }
 
 static void *allocate(void *ctx UNUSED, void *pointer, size_t size)
@@ -136,6 +154,11 @@ static void *allocate(void *ctx UNUSED, void *pointer, size_t size)
         return xrealloc(pointer, size);
     free(pointer);
     return NULL;
+}
+
+static void complaint_done(struct complaint *complaint)
+{
+    strbuf_done(&complaint->path);
 }
 
 static cyaml_config_t reader(struct complaint *complaint)
@@ -149,25 +172,69 @@ static cyaml_config_t reader(struct complaint *complaint)
     };
 }
 
-static int parse(struct kubeconfig_file *file, struct err *err)
+/* Absent and null mean the same; libcyaml would read the word. */
+static void strip_nulls(json_t *value)
 {
-    struct complaint complaint = {.reason = ""};
+    const char *key;
+    void *next;
+    json_t *member;
+    size_t i;
+    json_object_foreach_safe(value, next, key, member)
+    {
+        if (json_is_null(member))
+            json_object_del(value, key);
+        else
+            strip_nulls(member);
+    }
+    json_array_foreach (value, i, member) {
+        if (json_is_null(member))
+            json_array_set_new(value, i, json_string(""));
+        else
+            strip_nulls(member);
+    }
+}
+
+static int fill(struct kubeconfig_file *file, const struct yamlio_document *document,
+                struct err *err)
+{
+    AUTO(complaint_done) struct complaint complaint = {.path = STRBUF_INIT(LIMIT_KIB(1))};
     const cyaml_config_t config = reader(&complaint);
+    json_auto_t *stripped = json_deep_copy(file->root);
+    strip_nulls(stripped);
+    AUTO_FREE char *text = jx_compact(stripped);
     cyaml_data_t *data = NULL;
-    cyaml_err_t result = cyaml_load_data(
-        (const uint8_t *)file->text, file->len, &config, &config_value, &data, NULL);
-    if (result != CYAML_OK)
-        return err_set(err,
-                       ERR_INVALID,
-                       "%s: %s%s",
-                       file->path,
-                       complaint.reason[0] ? complaint.reason : cyaml_strerror(result),
-                       complaint.where);
+    cyaml_err_t result =
+        cyaml_load_data((const uint8_t *)text, strlen(text), &config, &config_value, &data, NULL);
+    explicit_bzero(text, strlen(text));
     file->config = data;
+    if (result == CYAML_OK)
+        return 0;
+    const char *path = complaint.path.text;
+    return err_set(err,
+                   ERR_INVALID,
+                   "%s:%d: %s%s%s",
+                   file->path,
+                   yamlio_line(document, path),
+                   path,
+                   *path ? ": " : "",
+                   complaint.reason[0] ? complaint.reason : cyaml_strerror(result));
+}
+
+static int parse(struct kubeconfig_file *file, const struct strbuf *text, struct err *err)
+{
+    AUTO_YAMLIO_STREAM struct yamlio_stream stream = YAMLIO_STREAM_INIT;
+    if (yamlio_read(text->text, text->len, file->path, &stream, err) < 0)
+        return -1;
+    if (stream.count == 0)
+        return 0;
+    /* Like kubectl, which reads the first document only. */
+    file->root = json_incref(stream.documents[0].root);
+    if (fill(file, &stream.documents[0], err) < 0)
+        return -1;
     const struct kubeconfig_file_config *read = file->config;
-    if (read && read->kind && strcmp(read->kind, "Config") != 0)
+    if (read->kind && strcmp(read->kind, "Config") != 0)
         return err_set(err, ERR_INVALID, "%s: kind is \"%s\", not Config", file->path, read->kind);
-    if (read && read->api_version && strcmp(read->api_version, "v1") != 0)
+    if (read->api_version && strcmp(read->api_version, "v1") != 0)
         return err_set(
             err, ERR_INVALID, "%s: apiVersion is \"%s\", not v1", file->path, read->api_version);
     return 0;
@@ -185,9 +252,9 @@ struct kubeconfig_file *kubeconfig_file_load(const char *path, struct err *err)
         return NULL;
     AUTO(auto_file) struct kubeconfig_file *file = xcalloc(1, sizeof(*file));
     file->path = xstrdup(path);
-    file->len = text.len;
-    file->text = strbuf_take(&text);
-    if (parse(file, err) < 0)
+    int result = parse(file, &text, err);
+    explicit_bzero(text.text, text.len);
+    if (result < 0)
         return NULL;
     return TAKE(file);
 }
@@ -199,10 +266,28 @@ void kubeconfig_file_free(struct kubeconfig_file *file)
     const cyaml_config_t config = reader(NULL);
     cyaml_free(&config, &config_value, file->config, 0);
     free(file->path);
-    if (file->text)
-        explicit_bzero(file->text, file->len);
-    free(file->text);
+    json_decref(file->root);
     free(file);
+}
+
+/* The entry is one of a list's array, whose elements are in the order of the JSON. */
+static json_t *member_of(const struct kubeconfig_file_found *found, const char *list,
+                         const struct kubeconfig_file_entry *entries, unsigned count,
+                         const char *member)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (&entries[i] == found->entry)
+            return jx_object(json_array_get(json_object_get(found->file->root, list), i), member);
+    return NULL;
+}
+
+json_t *kubeconfig_file_value(const struct kubeconfig_file_found *found)
+{
+    const struct kubeconfig_file_config *config = found->file->config;
+    json_t *value = member_of(found, "clusters", config->clusters, config->n_clusters, "cluster");
+    if (!value)
+        value = member_of(found, "contexts", config->contexts, config->n_contexts, "context");
+    return value ? value : member_of(found, "users", config->users, config->n_users, "user");
 }
 
 char *kubeconfig_file_resolve(const struct kubeconfig_file *file, const char *path)

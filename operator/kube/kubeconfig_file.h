@@ -3,13 +3,16 @@
  * One kubeconfig file, as it is written: the typed form of API version v1 of kind Config
  * (client-go tools/clientcmd/api/v1). What it means is kube/kubeconfig.c's part.
  *
- * Fields are NULL when absent, empty or null. Booleans stay text here, because libcyaml reads any
- * word but "false" and "no" as true. Two parts are free-form and not read here: the values of
- * `extensions` and the keys of `as-user-extra`; `text` has them.
+ * data/yamlio decides what the text says; libcyaml fills the structs from that by schema tables.
+ * Fields are NULL when absent or null. Booleans stay text, because libcyaml reads any word but
+ * "false" and "no" as true. Two parts have keys that no schema knows, the values of `extensions`
+ * and `as-user-extra`: kubeconfig_file_value() has them.
  */
 #pragma once
 
 #include "base/err.h"
+
+#include <jansson.h>
 
 struct kubeconfig_file_cluster {
     char *server, *tls_server_name, *proxy_url;
@@ -68,13 +71,20 @@ struct kubeconfig_file_config {
 
 struct kubeconfig_file {
     char *path;
-    char *text;
-    size_t len;
+    json_t *root;                          /* NULL when the file is empty */
     struct kubeconfig_file_config *config; /* NULL when the file is empty */
 };
 
-/* The error names the file. ERR_NOT_FOUND: there is none. The caller frees. */
+/* An entry and the file that it comes from. */
+struct kubeconfig_file_found {
+    const struct kubeconfig_file *file;
+    const struct kubeconfig_file_entry *entry;
+};
+
+/* The error names the file and the line. ERR_NOT_FOUND: there is none. The caller frees. */
 struct kubeconfig_file *kubeconfig_file_load(const char *path, struct err *err) MUST_CHECK;
 void kubeconfig_file_free(struct kubeconfig_file *file);
+/* The whole object below cluster, context or user of an entry, or NULL. Borrowed. */
+json_t *kubeconfig_file_value(const struct kubeconfig_file_found *found);
 /* A path as it is meant in this file: relative to the file's directory. The caller frees. */
 char *kubeconfig_file_resolve(const struct kubeconfig_file *file, const char *path);

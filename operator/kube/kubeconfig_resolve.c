@@ -2,6 +2,9 @@
 #include "kube/kubeconfig_resolve.h"
 
 #include "base/base64.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "data/jx.h"
 #include "kube/pem.h"
 
 #include <stdlib.h>
@@ -123,13 +126,13 @@ static int copy_proxy(const struct place *place, const char *url, char **ret)
     return 0;
 }
 
-int kubeconfig_resolve_cluster(const struct kubeconfig_file *file,
-                               const struct kubeconfig_file_entry *entry, struct kubeconfig *ret,
+int kubeconfig_resolve_cluster(const struct kubeconfig_file_found *found, struct kubeconfig *ret,
                                struct err *err)
 {
     static const struct kubeconfig_file_cluster empty;
-    const struct kubeconfig_file_cluster *cluster = entry->cluster ? entry->cluster : &empty;
-    const struct place place = {file, "cluster", or_empty(entry->name), err};
+    const struct kubeconfig_file_cluster *cluster =
+        found->entry->cluster ? found->entry->cluster : &empty;
+    const struct place place = {found->file, "cluster", or_empty(found->entry->name), err};
     if (copy_server(&place, cluster->server, &ret->server) < 0 ||
         copy_proxy(&place, cluster->proxy_url, &ret->proxy_url) < 0 ||
         copy_bool(&place,
@@ -142,7 +145,7 @@ int kubeconfig_resolve_cluster(const struct kubeconfig_file *file,
                   &ret->disable_compression) < 0)
         return -1;
     ret->tls_server_name = copy(cluster->tls_server_name);
-    ret->ca_file = copy_path(file, cluster->ca);
+    ret->ca_file = copy_path(found->file, cluster->ca);
     if (copy_pem(&place,
                  "certificate-authority-data",
                  cluster->ca_data,
@@ -205,19 +208,62 @@ static char **list_new(unsigned count)
     return xcalloc((size_t)count + 1, sizeof(char *));
 }
 
-static int resolve_impersonation(const struct place *place, const struct kubeconfig_file_user *user,
-                                 struct kubeconfig *ret)
+static int resolve_groups(const struct place *place, const struct kubeconfig_file_user *user,
+                          struct kubeconfig *ret)
 {
-    if (copy_header(place, "as", user->as, &ret->impersonate_user) < 0 ||
-        copy_header(place, "as-uid", user->as_uid, &ret->impersonate_uid) < 0)
-        return -1;
-    if (user->n_as_groups > 0)
-        ret->impersonate_groups = list_new(user->n_as_groups);
-    for (unsigned i = 0; i < user->n_as_groups; i++)
-        if (copy_header(place, "as-groups", user->as_groups[i], &ret->impersonate_groups[i]) < 0)
+    if (user->n_as_groups == 0)
+        return 0;
+    ret->impersonate_groups = list_new(user->n_as_groups);
+    for (unsigned i = 0; i < user->n_as_groups; i++) {
+        const char *group = user->as_groups[i];
+        if (!given(group))
+            return refuse(place, "as-groups", "has an empty entry");
+        if (copy_header(place, "as-groups", group, &ret->impersonate_groups[i]) < 0)
             return -1;
-    if (!ret->impersonate_user && (ret->impersonate_uid || ret->impersonate_groups))
-        return refuse(place, "as-uid or as-groups", "is given without as");
+    }
+    return 0;
+}
+
+/* A map of lists: one "key=value" for each value. */
+static int resolve_extra(const struct place *place, json_t *extra, struct kubeconfig *ret)
+{
+    const char *key;
+    json_t *values, *value;
+    size_t i, total = 0;
+    json_object_foreach (extra, key, values)
+        total += json_array_size(values);
+    if (total == 0)
+        return 0;
+    ret->impersonate_extra = xcalloc(total + 1, sizeof(char *));
+    char **next = ret->impersonate_extra;
+    json_object_foreach (extra, key, values) {
+        if (!*key || strchr(key, '='))
+            return refuse(place, "as-user-extra", "has a key that is empty or holds \"=\"");
+        json_array_foreach (values, i, value) {
+            if (!json_is_string(value))
+                return refuse(place, "as-user-extra", "has a value that is not a string");
+            AUTO_FREE char *pair = xasprintf("%s=%s", key, json_string_value(value));
+            if (copy_header(place, "as-user-extra", pair, next++) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static int resolve_impersonation(const struct place *place,
+                                 const struct kubeconfig_file_found *found, struct kubeconfig *ret)
+{
+    const struct kubeconfig_file_user *user = found->entry->user;
+    if (!user)
+        return 0;
+    if (copy_header(place, "as", user->as, &ret->impersonate_user) < 0 ||
+        copy_header(place, "as-uid", user->as_uid, &ret->impersonate_uid) < 0 ||
+        resolve_groups(place, user, ret) < 0 ||
+        resolve_extra(place, jx_object(kubeconfig_file_value(found), "as-user-extra"), ret) < 0)
+        return -1;
+    if (!ret->impersonate_user &&
+        (ret->impersonate_uid || ret->impersonate_groups || ret->impersonate_extra))
+        return refuse(place, "as-uid, as-groups or as-user-extra", "is given without as");
     return 0;
 }
 
@@ -279,19 +325,71 @@ static int resolve_plugin(const struct place *place, const struct kubeconfig_fil
     return resolve_exec(place, user->exec, ret->exec);
 }
 
-int kubeconfig_resolve_user(const struct kubeconfig_file *file,
-                            const struct kubeconfig_file_entry *entry, struct kubeconfig *ret,
+/* The plugin's own configuration in the cluster: the extension of this name. */
+static json_t *exec_config(const struct kubeconfig_file_found *cluster)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach (jx_array(kubeconfig_file_value(cluster), "extensions"), i, entry)
+        if (strcmp(jx_str(entry, "name", ""), "client.authentication.k8s.io/exec") == 0)
+            return REF(jx_get(entry, "extension"));
+    return NULL;
+}
+
+static json_t *base64_json(const char *text)
+{
+    if (!text)
+        return NULL;
+    AUTO_FREE char *encoded = base64_encode(text, strlen(text));
+    return STR(encoded);
+}
+
+static json_t *true_or_absent(bool value)
+{
+    return value ? json_true() : NULL;
+}
+
+/* spec.cluster of an ExecCredential, for plugins that ask for it. */
+static int resolve_cluster_info(const struct place *place, const struct kubeconfig_file_exec *exec,
+                                const struct kubeconfig_file_found *cluster, struct kubeconfig *ret)
+{
+    bool wanted;
+    if (copy_bool(place, "exec.provideClusterInfo", exec->provide_cluster_info, &wanted) < 0)
+        return -1;
+    if (!wanted)
+        return 0;
+    AUTO_STRBUF struct strbuf ca = STRBUF_INIT(LIMIT_CREDENTIAL);
+    if (ret->ca_file && file_read(ret->ca_file, &ca, place->err) < 0)
+        return err_wrap(place->err,
+                        "%s: cluster \"%s\": certificate-authority",
+                        cluster->file->path,
+                        or_empty(cluster->entry->name));
+    json_auto_t *info =
+        OBJ(F("server", STR(ret->server)),
+            FOPT("tls-server-name", STR(ret->tls_server_name)),
+            FOPT("insecure-skip-tls-verify", true_or_absent(ret->insecure_skip_tls_verify)),
+            FOPT("certificate-authority-data", base64_json(ret->ca_file ? ca.text : ret->ca_data)),
+            FOPT("proxy-url", STR(ret->proxy_url)),
+            FOPT("disable-compression", true_or_absent(ret->disable_compression)),
+            FOPT("config", exec_config(cluster)));
+    ret->exec->cluster_info = jx_compact(info);
+    return 0;
+}
+
+int kubeconfig_resolve_user(const struct kubeconfig_file_found *found,
+                            const struct kubeconfig_file_found *cluster, struct kubeconfig *ret,
                             struct err *err)
 {
     static const struct kubeconfig_file_user empty;
-    const struct kubeconfig_file_user *user = entry->user ? entry->user : &empty;
-    const struct place place = {file, "user", or_empty(entry->name), err};
-    if (resolve_impersonation(&place, user, ret) < 0)
+    const struct kubeconfig_file_user *user = found->entry->user ? found->entry->user : &empty;
+    const struct place place = {found->file, "user", or_empty(found->entry->name), err};
+    if (resolve_impersonation(&place, found, ret) < 0)
         return -1;
     /* client-go: credentials are only sent over TLS; `kubectl proxy` needs none. */
     if (!starts_with(ret->server, "https://"))
         return 0;
-    if (resolve_certificate(&place, user, ret) < 0 || resolve_authorization(&place, user, ret) < 0)
+    if (resolve_certificate(&place, user, ret) < 0 ||
+        resolve_authorization(&place, user, ret) < 0 || resolve_plugin(&place, user, ret) < 0)
         return -1;
-    return resolve_plugin(&place, user, ret);
+    return ret->exec ? resolve_cluster_info(&place, user->exec, cluster, ret) : 0;
 }

@@ -103,6 +103,10 @@ static const struct {
      "client_cert_data=PEM\nclient_key_data=PEM\n"},
     {"{as: bob, as-uid: u1, as-groups: [g1, g2], token: t}",
      "token=t\nas=bob\nas-uid=u1\nas-group=g1\nas-group=g2\n"},
+    {"{as: bob, as-user-extra: {scopes: [a b, c=d], 'x/y': [z], none: [], nil: null}}",
+     "as=bob\nas-extra=scopes=a b\nas-extra=scopes=c=d\nas-extra=x/y=z\n"},
+    {"{token: 'null'}", "token=null\n"},
+    {"{username: '~', password: 'Null'}", "username=~\npassword=Null\n"},
     {"", ""},
     {"null", ""},
     {"{token: null}", ""},
@@ -130,7 +134,14 @@ static const struct {
     {"{as: \"a\\rb\"}", "!as holds a line break or another control character"},
     {"{token: t, username: u}", "!username and a token are both given: only one is allowed"},
     {"{username: 'a:b'}", "!username holds a colon"},
-    {"{as-groups: [g]}", "!as-uid or as-groups is given without as"},
+    {"{as-groups: [g]}", "!as-uid, as-groups or as-user-extra is given without as"},
+    {"{as-user-extra: {k: [v]}}", "!as-uid, as-groups or as-user-extra is given without as"},
+    {"{as: a, as-groups: ['']}", "!as-groups has an empty entry"},
+    {"{as: a, as-user-extra: {'k=': [v]}}",
+     "!as-user-extra has a key that is empty or holds \"=\""},
+    {"{as: a, as-user-extra: {k: [1]}}", "!as-user-extra has a value that is not a string"},
+    {"{as: a, as-user-extra: {k: [\"v\\n\"]}}",
+     "!as-user-extra holds a line break or another control character"},
     {"{auth-provider: {name: gcp}}",
      "!auth-provider is not supported: Kubernetes has replaced it by exec plugins"},
     {"{exec: {command: p}}", "!exec.apiVersion is missing"},
@@ -179,9 +190,9 @@ static const struct {
      "server=https://h\n*insecure=true\ntoken=t\n"},
     {"{server: 'https://h', insecure-skip-tls-verify: false, certificate-authority: /ca}",
      "server=https://h\n*ca_file=/ca\ntoken=t\n"},
-    {"{server: 'https://h', tls-server-name: n, proxy-url: 'socks5://p:1080',"
+    {"{server: 'https://h', tls-server-name: sni, proxy-url: 'socks5://p:1080',"
      " disable-compression: true}",
-     "server=https://h\n*tls_server_name=n\nproxy_url=socks5://p:1080\n"
+     "server=https://h\n*tls_server_name=sni\nproxy_url=socks5://p:1080\n"
      "disable_compression=true\ntoken=t\n"},
     /* errors */
     {"", "!server is missing"},
@@ -239,12 +250,12 @@ static const struct {
      NULL,
      "server=https://h\ncontext=j\n"},
     {CLUSTER "contexts: [{name: a, context: {cluster: c}}, {name: b, context: {cluster: c,"
-             " namespace: n}}]\ncurrent-context: a\n",
+             " namespace: dev}}]\ncurrent-context: a\n",
      "b",
-     "server=https://h:6443\nns=n\ncontext=b\n"},
+     "server=https://h:6443\nns=dev\ncontext=b\n"},
     {CLUSTER CONTEXT, NULL, "@/config: context \"x\": there is no user \"u\"\n"},
     {CONTEXT, NULL, "@/config: context \"x\": there is no cluster \"c\"\n"},
-    {CLUSTER CONTEXT, "y", "@/config: there is no context \"y\"\n"},
+    {CLUSTER CONTEXT, "z", "@/config: there is no context \"z\"\n"},
     {CLUSTER, NULL, "@/config: current-context is not set\n"},
     {"contexts: [{name: x}]\ncurrent-context: x",
      NULL,
@@ -256,21 +267,64 @@ static const struct {
     {"apiVersion: v2", NULL, "@/config: apiVersion is \"v2\", not v1\n"},
     {"clusters: {a: b}",
      NULL,
-     "@/config: Expecting SEQUENCE, got event: MAPPING_START"
-     " in mapping field 'clusters' (line: 1, column: 11)\n"},
+     "@/config:1: clusters: Expecting SEQUENCE, got event: MAPPING_START\n"},
     {"kind: Config\nusers:\n- name: u\n  user:\n    token: [x]\n",
      NULL,
-     "@/config: Expecting STRING, got event: SEQUENCE_START"
-     " in mapping field 'token' (line: 5, column: 12)\n"},
-    {"users: \"x",
+     "@/config:5: users[0].user.token: Expecting STRING, got event: SEQUENCE_START\n"},
+    {"users: [{name: a}, {name: u, user: {exec: {args: [a, {b: c}]}}}]",
      NULL,
-     "@/config: libyaml: found unexpected end of stream in mapping field 'users' (line: 1, "
-     "column: 1)\n"},
-    {"kind: Config\nkind: Config\n",
+     "@/config:1: users[1].user.exec.args[1]: Expecting STRING, got event: MAPPING_START\n"},
+    {"\nusers: \"x", NULL, "@/config:2:10: while scanning a quoted scalar, found unexpected end of stream\n"},
+    {"kind: Config\nkind: Config\n", NULL, "@/config:2:1: the key \"kind\" is given twice\n"},
+    {"x: &a https://h\n" CONTEXT "users: [{name: u}]\nclusters:\n- name: c\n  cluster: &c\n"
+     "    server: *a\n",
      NULL,
-     "@/config: Mapping field already seen: kind in mapping field 'kind' (line: 1, column: 7)\n"},
-    {"- x", NULL, "@/config: Expecting MAPPING, got event: SEQUENCE_START\n"},
+     "server=https://h\nns=prod\ncontext=x\n"},
+    {CLUSTER CONTEXT "users: [{name: u}]\n---\nkind: Pod\n",
+     NULL,
+     "server=https://h:6443\nns=prod\ncontext=x\n"},
+    {"- x", NULL, "@/config:1: Expecting MAPPING, got event: SEQUENCE_START\n"},
 };
+
+START_TEST(cluster_info_of_plugins)
+{
+    AUTO_TMPDIR char *dir = tmpdir_new();
+    AUTO_FREE char *ca = tmpdir_write(dir, "ca", "pem", 0600);
+    static const struct {
+        const char *cluster, *provide, *want;
+    } rows[] = {
+        {"{server: 'https://h'}", "false", NULL},
+        {"{server: 'https://h/'}", "true", "{\"server\":\"https://h\"}"},
+        {"{server: 'https://h', certificate-authority: ca, tls-server-name: sni, proxy-url: "
+         "'http://p', disable-compression: true, extensions: [{name: x, extension: 1}, {name: "
+         "client.authentication.k8s.io/exec, extension: {audience: [a, 1, null]}}]}",
+         "true",
+         "{\"server\":\"https://h\",\"tls-server-name\":\"sni\",\"certificate-authority-data\":"
+         "\"cGVt\",\"proxy-url\":\"http://p\",\"disable-compression\":true,"
+         "\"config\":{\"audience\":[\"a\",1,null]}}"},
+        {"{server: 'https://h', certificate-authority-data: " CERT64 "}",
+         "true",
+         "{\"server\":\"https://h\",\"certificate-authority-data\":\"" CERT64 "\"}"},
+        {"{server: 'https://h', insecure-skip-tls-verify: true}",
+         "true",
+         "{\"server\":\"https://h\",\"insecure-skip-tls-verify\":true}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO_FREE char *text =
+            xasprintf("clusters: [{name: c, cluster: %s}]\n" CONTEXT
+                      "users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1,"
+                      " command: p, interactiveMode: Never, provideClusterInfo: %s}}}]\n",
+                      rows[i].cluster,
+                      rows[i].provide);
+        AUTO_FREE char *path = tmpdir_write(dir, "config", text, 0600);
+        AUTO(kubeconfig_done) struct kubeconfig config = {.server = NULL};
+        struct err err = {.kind = ERR_NONE};
+        int result = kubeconfig_load(&(struct kubeconfig_source){.path = path}, &config, &err);
+        ck_assert_msg(result == 0, "%s", err.msg);
+        ck_assert_pstr_eq(config.exec->cluster_info, rows[i].want);
+    }
+}
+END_TEST
 
 START_TEST(whole_files)
 {
@@ -299,11 +353,11 @@ START_TEST(lists_merge)
                                      "b",
                                      "clusters: [{name: c, cluster: {server: 'https://b',"
                                      " tls-server-name: b}}]\n"
-                                     "contexts: [{name: y, context: {cluster: c}}]\n"
+                                     "contexts: [{name: z, context: {cluster: c}}]\n"
                                      "users: [{name: u, user: {tokenFile: token}}]\n"
                                      "current-context: x\n",
                                      0600);
-    AUTO_FREE char *c = tmpdir_write(dir, "c", "current-context: y\n", 0600);
+    AUTO_FREE char *c = tmpdir_write(dir, "c", "current-context: z\n", 0600);
     AUTO_FREE char *empty = tmpdir_write(dir, "empty", "", 0600);
     AUTO_FREE char *broken = tmpdir_write(dir, "broken", "users: 1", 0600);
     const struct {
@@ -311,11 +365,9 @@ START_TEST(lists_merge)
     } lists[] = {
         {":@/empty:@/missing::@/a:@/sub/b:@/c:@/a:",
          "server=https://a\ncontext=x\ntoken_file=@/sub/token\n"},
-        {"@/c:@/sub/b:@/a", "server=https://b\ncontext=y\ntls_server_name=b\n"},
+        {"@/c:@/sub/b:@/a", "server=https://b\ncontext=z\ntls_server_name=b\n"},
         {"@/missing:@/gone", "$KUBECONFIG: no such file: @/missing:@/gone\n"},
-        {"@/a:@/broken",
-         "@/broken: Expecting SEQUENCE, got event: SCALAR in mapping field 'users' (line: 1, "
-         "column: 8)\n"},
+        {"@/a:@/broken", "@/broken:1: users: Expecting SEQUENCE, got event: SCALAR\n"},
         {"@/a", "@/a: current-context is not set\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
@@ -394,4 +446,5 @@ START_TEST(precedence)
 }
 END_TEST
 
-UNIT_MAIN("kubeconfig", user_fields, cluster_fields, whole_files, lists_merge, precedence)
+UNIT_MAIN("kubeconfig", user_fields, cluster_fields, cluster_info_of_plugins, whole_files,
+          lists_merge, precedence)
