@@ -24,6 +24,7 @@ struct command {
 static int cmd_help(int argc, char **argv);
 
 static const struct command commands[] = {
+    {.name = "run", .summary = "run the operator", .run = cmd_run, .network = true},
     {.name = "version", .summary = "print the version", .run = cmd_version},
     {.name = "help", .summary = "explain a command", .run = cmd_help},
 };

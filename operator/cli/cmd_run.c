@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run: the operator, until it is told to stop. */
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "control/manager.h"
+#include "data/config.h"
+#include "kube/credentials.h"
+#include "kube/kubeconfig.h"
+#include "net/httpd.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Passes under way get this long to end after SIGTERM; a pod has 30 s by default. */
+#define DRAIN_MS 20000
+
+struct run_options {
+    const char *kubeconfig;
+    const char *context;
+    struct options_list namespaces;
+    const char *config;
+    const char *metrics_address;
+    const char *health_address;
+    int max_inflight;
+    const char *log_level;
+};
+
+static const struct options_item items[] = {
+    {.name = "kubeconfig",
+     .type = OPTIONS_TEXT,
+     .value = "FILE",
+     .offset = offsetof(struct run_options, kubeconfig),
+     .help = "how to reach the API server; default: $KUBECONFIG, then the\n"
+             "service account of the pod, then ~/.kube/config"},
+    {.name = "context",
+     .type = OPTIONS_TEXT,
+     .value = "NAME",
+     .offset = offsetof(struct run_options, context),
+     .help = "context of the kubeconfig; default: its current one"},
+    {.name = "namespace",
+     .letter = 'n',
+     .type = OPTIONS_LIST,
+     .value = "NAME",
+     .offset = offsetof(struct run_options, namespaces),
+     .help = "look after this namespace only; may be repeated; default: all"},
+    {.name = "config",
+     .type = OPTIONS_TEXT,
+     .value = "FILE",
+     .offset = offsetof(struct run_options, config),
+     .help = "the operator's configuration file"},
+    {.name = "metrics-bind-address",
+     .type = OPTIONS_TEXT,
+     .value = "ADDRESS",
+     .offset = offsetof(struct run_options, metrics_address),
+     .help = "where /metrics is served; 0: nowhere; default: :8080"},
+    {.name = "health-probe-bind-address",
+     .type = OPTIONS_TEXT,
+     .value = "ADDRESS",
+     .offset = offsetof(struct run_options, health_address),
+     .help = "where /healthz and /readyz are served; 0: nowhere;\ndefault: :8081"},
+    {.name = "max-inflight",
+     .type = OPTIONS_NUMBER,
+     .value = "N",
+     .offset = offsetof(struct run_options, max_inflight),
+     .min = 1,
+     .max = 1000,
+     .help = "requests to the API server at a time, watches aside; default: 32"},
+    {.name = "log-level",
+     .type = OPTIONS_CHOICE,
+     .value = "error|warn|info|debug",
+     .offset = offsetof(struct run_options, log_level),
+     .help = "how much is logged; default: info"},
+    {.name = NULL},
+};
+
+static const struct options_command description = {
+    .name = "run",
+    .synopsis = "[OPTION]...",
+    .description =
+        "Runs the operator: watches MeshGateways and keeps their objects in step, until\n"
+        "SIGTERM or SIGINT. Logs JSON lines on stderr. An API server that is not there\n"
+        "yet is waited for.",
+    .example = "  meshgateway run --kubeconfig ~/.kube/config --namespace edge\n",
+    .items = items,
+};
+
+/* Everything that run owns, in the order in which it is made. */
+struct runtime {
+    struct config config;
+    struct kubeconfig kubeconfig;
+    struct loop *loop;
+    struct credentials *credentials;
+    struct kube *kube;
+    struct manager *manager;
+    struct httpd *metrics, *health;
+    struct loop_signal *signals[2];
+    struct loop_timer *drain;
+    bool stopping;
+    int status;
+};
+
+static int serve_metrics(void *arg, const struct httpd_request *request, struct strbuf *body)
+{
+    (void)arg;
+    (void)request;
+    return metrics_render(body) < 0 ? 500 : 200;
+}
+
+static int serve_healthz(void *arg, const struct httpd_request *request, struct strbuf *body)
+{
+    (void)request;
+    const struct runtime *run = arg;
+    bool alive = manager_is_alive(run->manager);
+    strbuf_adds(body, alive ? "ok\n" : "no pass ends any more\n");
+    return alive ? 200 : 500;
+}
+
+static int serve_readyz(void *arg, const struct httpd_request *request, struct strbuf *body)
+{
+    (void)request;
+    const struct runtime *run = arg;
+    bool ready = !run->stopping && manager_is_ready(run->manager, body);
+    if (ready)
+        strbuf_adds(body, "ok");
+    strbuf_addc(body, '\n');
+    return ready ? 200 : 503;
+}
+
+static void stop_loop(void *arg)
+{
+    struct runtime *run = arg;
+    loop_stop(run->loop);
+}
+
+static void drained_too_late(void *arg)
+{
+    LOG_WARN("passes did not end in time");
+    stop_loop(arg);
+}
+
+static void told_to_stop(void *arg)
+{
+    struct runtime *run = arg;
+    if (run->stopping) {
+        run->status = EXIT_FAILURE;
+        loop_stop(run->loop);
+        return;
+    }
+    LOG_INFO("stopping");
+    run->stopping = true;
+    loop_timer_start(run->drain, DRAIN_MS);
+    manager_stop(run->manager, stop_loop, run);
+}
+
+static void warned(void *arg, const char *text)
+{
+    (void)arg;
+    LOG_WARN("the API server warns", LS("err", text));
+}
+
+static int load(const struct run_options *options, struct runtime *run, struct err *err)
+{
+    if (options->config && config_load(options->config, &run->config, err) < 0)
+        return -1;
+    struct kubeconfig_source source = {
+        .path = options->kubeconfig,
+        .context = options->context,
+        .env = getenv("KUBECONFIG"),
+        .home = getenv("HOME"),
+        .service_host = getenv("KUBERNETES_SERVICE_HOST"),
+        .service_port = getenv("KUBERNETES_SERVICE_PORT"),
+    };
+    return kubeconfig_load(&source, &run->kubeconfig, err);
+}
+
+static int serve(const struct run_options *options, struct runtime *run,
+                 const struct httpd_route *metrics, const struct httpd_route *health,
+                 struct err *err)
+{
+    if (httpd_new(run->loop, options->metrics_address, metrics, &run->metrics, err) < 0)
+        return err_wrap(err, "--metrics-bind-address");
+    if (httpd_new(run->loop, options->health_address, health, &run->health, err) < 0)
+        return err_wrap(err, "--health-probe-bind-address");
+    return 0;
+}
+
+static int connect_to_cluster(const struct run_options *options, const char *const *namespaces,
+                              const char *instance, struct runtime *run, struct err *err)
+{
+    run->credentials = credentials_new(run->loop, &run->kubeconfig);
+    struct kube_options kube = {
+        .max_inflight = options->max_inflight,
+        .user_agent = "meshgateway/" MESHGATEWAY_VERSION,
+        .warning = warned,
+    };
+    run->kube = kube_new(run->loop, run->credentials, &kube, err);
+    if (!run->kube)
+        return -1;
+    struct manager_options manager = {
+        .loop = run->loop,
+        .kube = run->kube,
+        .config = &run->config,
+        .namespaces = namespaces,
+        .max_inflight = options->max_inflight,
+        .instance = instance,
+    };
+    run->manager = manager_new(&manager);
+    return 0;
+}
+
+static void handle_signals(struct runtime *run)
+{
+    run->drain = loop_timer_new(run->loop, drained_too_late, run);
+    run->signals[0] = loop_signal_new(run->loop, SIGTERM, told_to_stop, run);
+    run->signals[1] = loop_signal_new(run->loop, SIGINT, told_to_stop, run);
+}
+
+static void stop_serving(struct runtime *run)
+{
+    for (size_t i = 0; i < ARRAY_LEN(run->signals); i++)
+        loop_signal_free(run->signals[i]);
+    loop_timer_free(run->drain);
+    manager_free(run->manager);
+    httpd_free(run->health);
+    httpd_free(run->metrics);
+    kube_free(run->kube);
+    credentials_free(run->credentials);
+    metrics_reset();
+}
+
+static int run_until_stopped(const struct run_options *options, struct runtime *run,
+                             struct err *err)
+{
+    const struct httpd_route metrics[] = {
+        {"/metrics", "text/plain; version=0.0.4; charset=utf-8", serve_metrics, run},
+        {.handler = NULL},
+    };
+    const struct httpd_route health[] = {
+        {"/healthz", NULL, serve_healthz, run},
+        {"/readyz", NULL, serve_readyz, run},
+        {.handler = NULL},
+    };
+    AUTO_FREE const char **namespaces = xcalloc(options->namespaces.count + 1, sizeof(*namespaces));
+    for (size_t i = 0; i < options->namespaces.count; i++)
+        namespaces[i] = options->namespaces.items[i];
+    char instance[256] = "meshgateway";
+    gethostname(instance, sizeof(instance) - 1);
+    handle_signals(run);
+    int result = -1;
+    if (connect_to_cluster(options, namespaces, instance, run, err) == 0 &&
+        serve(options, run, metrics, health, err) == 0) {
+        LOG_INFO(
+            "started", LS("version", MESHGATEWAY_VERSION), LS("server", run->kubeconfig.server));
+        loop_run(run->loop);
+        LOG_INFO("stopped");
+        result = 0;
+    }
+    stop_serving(run);
+    return result;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_options options = {.metrics_address = ":8080",
+                                  .health_address = ":8081",
+                                  .max_inflight = 32,
+                                  .log_level = "info"};
+    int status = EXIT_SUCCESS;
+    if (!options_parse(&description, argc, argv, &options, &status)) {
+        free(options.namespaces.items);
+        return status;
+    }
+    log_set_level((enum log_level)log_level_parse(options.log_level));
+    struct runtime run = {.loop = loop_new()};
+    config_init(&run.config);
+    struct err err = {0};
+    if (load(&options, &run, &err) < 0 || run_until_stopped(&options, &run, &err) < 0) {
+        fprintf(stderr, "meshgateway run: %s\n", err.msg);
+        run.status = EXIT_FAILURE;
+    }
+    loop_free(run.loop);
+    kubeconfig_done(&run.kubeconfig);
+    config_done(&run.config);
+    free(options.namespaces.items);
+    return run.status;
+}
