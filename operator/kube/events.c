@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/events.h"
 
+#include "base/log.h"
 #include "base/now.h"
 
 #include <stdlib.h>
@@ -93,8 +94,9 @@ void events_free(struct events *events)
 
 static void sent(void *arg, const struct kube_reply *reply)
 {
-    (void)reply; /* an event that the server does not take is nobody's problem */
     struct sending *sending = arg;
+    if (reply->err.kind) /* nobody waits for an event; what it tells is in the status, too */
+        LOG_DEBUG("event not taken", LS("err", reply->err.msg));
     DL_DELETE(sending->events->sending, sending);
     sending->events->pending--;
     free(sending);
@@ -109,8 +111,11 @@ static void send(struct events *events, enum kube_verb verb, const struct series
     sending->events = events;
     DL_APPEND(events->sending, sending);
     events->pending++;
-    struct kube_request request = {
-        .verb = verb, .kind = &object_event, .ns = s->ns, .name = s->name, .body = body};
+    struct kube_request request = {.verb = verb,
+                                   .kind = &object_event,
+                                   .ns = s->ns,
+                                   .name = verb == KUBE_CREATE ? NULL : s->name,
+                                   .body = body};
     sending->call = kube_call(events->kube, &request, sent, sending);
 }
 
