@@ -64,7 +64,7 @@ class ApiServer(h.IntegrationTest):
         # Other controllers report their observations anew, so only writes beside the status count.
         time.sleep(4)
         self.assertTrue(self.operator.alive())
-        stray = [w for w in h.operator_writes(mark) if "/status" not in w]
+        stray = [w for w in h.operator_writes(mark, self.ns, events=False) if "/status" not in w]
         self.assertEqual(stray, [], "the restart made the operator write")
         h.patch("MeshGateway", self.ns, "gw", {"spec": {"drainSeconds": 77}})
         h.programmed(self.ns, "gw", 60)

@@ -86,7 +86,7 @@ class Namespaces(h.IntegrationTest):
         )
         refused = [
             w
-            for w in h.operator_writes(mark, include_events=True)
+            for w in h.operator_writes(mark, self.ns)
             if w.endswith((" 403", " 404", " 409"))
         ]
         self.assertLessEqual(len(refused), 30, refused)
@@ -108,7 +108,7 @@ class Namespaces(h.IntegrationTest):
         mark = h.cp.audit_mark()
         self.gateway("alive")
         time.sleep(3)
-        self.assertEqual([w for w in h.operator_writes(mark, True) if f"/{held}/" in w], [])
+        self.assertEqual([w for w in h.operator_writes(mark) if f"/{held}/" in w], [])
         h.patch("MeshGateway", held, "gw", release, h.JSON_PATCH)
         h.eventually(
             lambda: h.cp.request("GET", f"/api/v1/namespaces/{held}")[0] == 404,
