@@ -441,12 +441,11 @@ def install() -> None:
 
 
 def crd_established() -> None:
-    cp.kubectl(
-        "wait",
-        "--for=condition=Established",
-        "--timeout=30s",
-        "crd/meshgateways.istio.banzaicloud.io",
-    )
+    def check() -> bool:
+        conditions = cp.must("GET", CRD).get("status", {}).get("conditions", [])
+        return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+    eventually(check, "the CRD is established", 30)
 
 
 class _Result(unittest.TextTestResult):  # how long each test took
