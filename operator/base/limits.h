@@ -24,4 +24,5 @@
 #define LIMIT_PROBLEMS       1000           /* problems told about one document */
 #define LIMIT_YAML_DOCUMENTS 100000         /* documents in one input */
 #define LIMIT_YAML_DEPTH     64             /* levels of nesting */
-#define LIMIT_YAML_NODES     1000000 /* nodes of one document after its aliases are expanded */
+#define LIMIT_YAML_NODES     1000000 /* nodes of one document; also added by aliases to one input */
+#define LIMIT_YAML_COPIES    100000  /* nodes that aliases add to one document */

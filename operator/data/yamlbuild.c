@@ -34,13 +34,14 @@ struct anchor {
 };
 
 struct yamlbuild {
-    struct err *err; /* of the call under way */
-    size_t copied;   /* nodes made by aliases, in all documents */
+    struct err *err;   /* of the call under way */
+    size_t all_copies; /* nodes that aliases added to all documents */
 
     /* of the current document */
     json_t *root;
     struct yamlmarks marks;
-    size_t nodes;
+    size_t nodes;  /* those that aliases added included */
+    size_t copies; /* nodes that aliases added */
     struct frame frames[LIMIT_YAML_DEPTH];
     size_t depth;
     struct anchor *anchors;
@@ -68,17 +69,25 @@ static void end_document(struct yamlbuild *b)
     json_decref(TAKE(b->root));
     yamlmarks_done(&b->marks);
     b->nodes = 0;
+    b->copies = 0;
 }
 
-/* Counts nodes of the document; `copied` of them came through an alias. */
-static int count_nodes(struct yamlbuild *b, size_t nodes, size_t copied)
+static int count_nodes(struct yamlbuild *b, size_t nodes)
 {
     b->nodes += nodes;
-    b->copied += copied;
-    if (b->nodes > LIMIT_YAML_NODES || b->copied > LIMIT_YAML_NODES)
-        return err_set(
-            b->err, ERR_INVALID, "the document is too large, or its aliases expand too far");
+    if (b->nodes > LIMIT_YAML_NODES)
+        return err_set(b->err, ERR_INVALID, "the document is too large");
     return 0;
+}
+
+/* Counts nodes that an alias adds. */
+static int count_copies(struct yamlbuild *b, size_t nodes)
+{
+    b->copies += nodes;
+    b->all_copies += nodes;
+    if (b->copies > LIMIT_YAML_COPIES || b->all_copies > LIMIT_YAML_NODES)
+        return err_set(b->err, ERR_INVALID, "aliases expand too far");
+    return count_nodes(b, nodes);
 }
 
 /* Index from 1 of a new anchor, 0 without a name. */
@@ -223,7 +232,7 @@ static int on_scalar(struct yamlbuild *b, const yaml_event_t *event)
     const char *tag = (const char *)event->data.scalar.tag;
     size_t len = event->data.scalar.length;
     size_t nodes = 1 + len / BYTES_PER_NODE;
-    if (count_nodes(b, nodes, 0) < 0)
+    if (count_nodes(b, nodes) < 0)
         return -1;
     bool is_key = b->depth && wants_key(&b->frames[b->depth - 1]);
     size_t anchor = add_anchor(b, event->data.scalar.anchor);
@@ -256,7 +265,7 @@ static int on_alias(struct yamlbuild *b, const yaml_event_t *event)
         return -1;
     if (b->depth + anchor->height > LIMIT_YAML_DEPTH)
         return err_set(b->err, ERR_INVALID, "nested too deeply");
-    if (count_nodes(b, anchor->nodes, anchor->nodes) < 0)
+    if (count_copies(b, anchor->nodes) < 0)
         return -1;
     size_t mark = open_mark(b, event);
     if (anchor->height > 0)
@@ -271,7 +280,7 @@ static int on_start(struct yamlbuild *b, const yaml_event_t *event)
     if (b->depth == LIMIT_YAML_DEPTH)
         return err_set(b->err, ERR_INVALID, "nested too deeply");
     size_t nodes = b->nodes;
-    if (count_nodes(b, 1, 0) < 0)
+    if (count_nodes(b, 1) < 0)
         return -1;
     bool mapping = event->type == YAML_MAPPING_START_EVENT;
     size_t mark = open_mark(b, event);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/yamlscalar.h"
 
+#include "base/base64.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -24,6 +26,8 @@ struct scalar {
     uint64_t natural; /* larger than any int64_t */
     double real;
 };
+
+#define LONGEST_WORD 5
 
 static const struct {
     const char *text;
@@ -184,18 +188,25 @@ static char *without_underscores(const char *text, size_t len)
     return plain;
 }
 
+/* Behind a leading point, where Go itself parses, an underscore must stand between digits. */
+static bool separates_digits(const char *text)
+{
+    for (const char *p = strchr(text, '_'); p; p = strchr(p + 1, '_'))
+        if (!is_digit(p[-1]) || !is_digit(p[1]))
+            return false;
+    return true;
+}
+
 static struct scalar resolve(const char *text, size_t len)
 {
     struct scalar scalar = {.type = TYPE_STRING};
-    if (!may_be_typed(text) || resolve_word(text, &scalar))
+    if (!may_be_typed(text) || (len <= LONGEST_WORD && resolve_word(text, &scalar)))
         return scalar;
-    if (text[0] == '.') {
-        resolve_float(text, &scalar);
-    } else if (is_digit(text[0]) || text[0] == '+' || text[0] == '-') {
-        AUTO_FREE char *plain = without_underscores(text, len);
-        if (!resolve_integer(plain, &scalar))
-            resolve_float(plain, &scalar);
-    }
+    if (text[0] == '.' ? !separates_digits(text) : !strchr(DIGITS "+-", text[0]))
+        return scalar;
+    AUTO_FREE char *plain = without_underscores(text, len);
+    if (!resolve_integer(plain, &scalar))
+        resolve_float(plain, &scalar);
     return scalar;
 }
 
@@ -258,39 +269,17 @@ static int resolve_any(const char *text, size_t len, const char *tag, bool plain
     return 0;
 }
 
-/* Standard base64 with padding; line breaks are skipped, as Go's decoder does. */
-static char *decode_base64(const char *text, size_t len, size_t *ret_len, struct err *err)
+/* The text of !!binary; the caller frees. */
+static char *decode_binary(const char *text, size_t len, size_t *ret_len, struct err *err)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    AUTO_FREE char *out = xmalloc(len + 1);
-    size_t n = 0, digits = 0, padding = 0;
-    uint32_t group = 0;
-    bool wrong = false;
-    for (size_t i = 0; i < len && !wrong; i++) {
-        if (text[i] == '\r' || text[i] == '\n')
-            continue;
-        const char *at = text[i] ? strchr(alphabet, text[i]) : NULL;
-        padding += text[i] == '=';
-        wrong = text[i] == '=' ? digits % 4 < 2 : !at || padding;
-        group = group << 6 | (at ? (uint32_t)(at - alphabet) : 0);
-        if (++digits % 4 == 0) {
-            for (size_t byte = 0; byte < 3 - padding; byte++)
-                out[n++] = (char)(group >> (16 - 8 * byte) & 0xff);
-            group = 0;
-        }
-    }
-    out[n] = '\0';
-    if (wrong || digits % 4) {
+    AUTO_FREE char *decoded = base64_decode(text, len, ret_len);
+    if (!decoded)
         err_set(err, ERR_INVALID, "!!binary is not valid base64");
-        return NULL;
-    }
-    if (memchr(out, '\0', n)) {
+    else if (memchr(decoded, '\0', *ret_len))
         err_set(err, ERR_INVALID, "a NUL character cannot be part of a value");
-        return NULL;
-    }
-    *ret_len = n;
-    return TAKE(out);
+    else
+        return TAKE(decoded);
+    return NULL;
 }
 
 /* How many digits the shortest text has that reads back as the same number. */
@@ -360,7 +349,7 @@ json_t *yamlscalar_value(const char *text, size_t len, const char *tag, bool pla
     struct scalar scalar = {.type = TYPE_STRING};
     AUTO_FREE char *decoded = NULL;
     if (tag && strcmp(tag, BINARY_TAG) == 0) {
-        decoded = decode_base64(text, len, &len, err);
+        decoded = decode_binary(text, len, &len, err);
         text = decoded;
         if (!text)
             return NULL;
