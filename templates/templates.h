@@ -9,7 +9,7 @@
 #include "data/meshgateway.h"
 #include "data/object.h"
 
-/* One object that a gateway wants. */
+/* One object that a gateway wants. Its inner parts may be shared with the gateway's spec. */
 struct templates_item {
     const struct object_kind *kind;
     json_t *object; /* owned */

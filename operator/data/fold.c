@@ -130,6 +130,9 @@ static const struct field fields[] = {
     {"istioControlPlane.namespace", SHAPE_STRING, NULL},
 };
 
+/* Fields of the API that this version cannot fulfil: it says so rather than ignore them. */
+static const char *const unsupported[] = {"acme", "monitoring", "overlays", "servers"};
+
 static bool is_count(const json_t *value)
 {
     return json_is_integer(value) && json_integer_value(value) >= 0 &&
@@ -228,11 +231,6 @@ static void fold_field(const json_t *spec, const struct field *field, json_t *ca
     const json_t *value = jx_get(spec, path);
     const json_t *shorthand = field->shorthand ? json_object_get(spec, field->shorthand) : NULL;
     if (!jx_empty(shorthand)) {
-        if (!jx_empty(value)) {
-            AUTO_FREE char *full = xasprintf("spec.%s", field->shorthand);
-            problems_add(problems, full, "set %s or %s, not both", field->shorthand, path);
-            return;
-        }
         value = shorthand;
         path = field->shorthand;
     }
@@ -272,34 +270,27 @@ static bool check_port(const json_t *port, const char *path, struct problems *pr
 }
 
 /*
- * Every port with a name and all it implies. A Service of several ports needs names, and ours has
- * one more than the user listed. The generated ones do not start with a protocol ("tcp-80"): Istio
- * would take that as a promise and no longer detect HTTP.
+ * A port with a name and all that it implies. A port alone needs no name, but our Service has one
+ * port more than the user listed. The name says nothing about the protocol: Istio would take
+ * "tcp-80" as a promise and no longer detect HTTP.
  */
 static json_t *fold_port(const json_t *port)
 {
     json_t *number = jx_get(port, "port");
-    const json_t *target = jx_get(port, "targetPort");
-    const json_t *node = jx_get(port, "nodePort");
+    json_t *target = jx_get(port, "targetPort");
+    json_t *node = jx_get(port, "nodePort");
     const char *name = jx_str(port, "name", "");
     const char *protocol = jx_str(port, "protocol", "");
     const char *app_protocol = jx_str(port, "appProtocol", "");
-    if (protocol[0] == '\0')
-        protocol = "TCP";
-    const char *prefix = strcmp(protocol, "TCP") == 0    ? "port"
-                         : strcmp(protocol, "UDP") == 0  ? "udp"
-                         : strcmp(protocol, "SCTP") == 0 ? "sctp"
-                                                         : "other";
     bool has_node_port = json_integer_value(node) != 0; /* 0 is how Go writes "unset" */
-    return OBJ(
-        F("name",
-          name[0] ? STR(name)
-                  : jx_stringf("%s-%" JSON_INTEGER_FORMAT, prefix, json_integer_value(number))),
-        F("port", REF(number)),
-        F("protocol", STR(protocol)),
-        F("targetPort", jx_empty(target) ? REF(number) : json_copy((json_t *)(uintptr_t)target)),
-        FOPT("nodePort", has_node_port ? json_copy((json_t *)(uintptr_t)node) : NULL),
-        FOPT("appProtocol", app_protocol[0] ? STR(app_protocol) : NULL));
+    return OBJ(F("name",
+                 name[0] ? STR(name)
+                         : jx_stringf("port-%" JSON_INTEGER_FORMAT, json_integer_value(number))),
+               F("port", REF(number)),
+               F("protocol", STR(protocol[0] ? protocol : "TCP")),
+               F("targetPort", REF(jx_empty(target) ? number : target)),
+               FOPT("nodePort", has_node_port ? REF(node) : NULL),
+               FOPT("appProtocol", app_protocol[0] ? STR(app_protocol) : NULL));
 }
 
 static json_t *fold_ports(const json_t *ports, struct problems *problems)
@@ -324,6 +315,12 @@ json_t *fold_spec(const json_t *spec, struct problems *problems)
         problems_add(problems, "spec", "must be an object");
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         fold_field(spec, &fields[i], canonical, problems);
+    for (size_t i = 0; i < ARRAY_LEN(unsupported); i++)
+        expect(jx_empty(json_object_get(spec, unsupported[i])),
+               problems,
+               unsupported[i],
+               "",
+               "is not supported by this version of the operator");
     json_object_set_new(canonical, "ports", fold_ports(json_object_get(spec, "ports"), problems));
     return canonical;
 }

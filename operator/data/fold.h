@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The spec of a MeshGateway in canonical form: each shorthand of the original API moved to the
- * nested field it stands for, unset values ("", {}, [] and null) left out, types checked as far as
- * the program relies on them. Fragments of Kubernetes types are taken as they are, without nulls.
+ * nested field it stands for (it wins should both be set, which data/rules.h refuses), unset values
+ * ("", {}, [] and null) left out, types checked as far as the program relies on them. Fragments of
+ * Kubernetes types are taken as they are, without nulls.
  */
 #pragma once
 

@@ -3,6 +3,7 @@
 
 #include "data/fold.h"
 #include "data/jx.h"
+#include "data/rules.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -243,6 +244,7 @@ int meshgateway_parse(json_t *object, const struct config *config, struct meshga
         problems_add(&found, "metadata.name", "is required");
     json_auto_t *spec = fold_spec(json_object_get(object, "spec"), &found);
     check_values(spec, &found);
+    rules_check(object, &found);
     for (size_t i = 0; i < found.count; i++)
         problems_add(problems, found.items[i].path, "%s", found.items[i].message);
     if (found.count > 0)

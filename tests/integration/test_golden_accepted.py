@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every golden object is accepted by a real kube-apiserver, strictly and without a warning, and stays as rendered.
+"""Every golden input and object is accepted by a real kube-apiserver, strictly and without a warning, and stays as rendered.
 
 What the server stores may hold more (defaults, allocated values) than what was applied. Everything that was applied must be
 found in it, up to the spelling of quantities (1024Mi is stored as 1Gi) and to zero values of optional fields (`hostNetwork: false`
@@ -23,6 +23,7 @@ sys.path.insert(0, str(TESTS / "controlplane"))
 from controlplane import ControlPlane, ControlPlaneError  # noqa: E402
 
 RESOURCES = {
+    "MeshGateway": "apis/istio.banzaicloud.io/v1beta1/namespaces/{}/meshgateways",
     "ServiceAccount": "api/v1/namespaces/{}/serviceaccounts",
     "RoleBinding": "apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
     "Deployment": "apis/apps/v1/namespaces/{}/deployments",
@@ -63,6 +64,7 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
 
 class GoldenAccepted(unittest.TestCase):
     plane: ControlPlane
+    cases: list[Path]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -73,11 +75,16 @@ class GoldenAccepted(unittest.TestCase):
             print(f"skipped: {e}", file=sys.stderr)
             sys.exit(77)
         cls.addClassCleanup(cls.plane.stop)
+        cls.plane.kubectl("apply", "--server-side", "-f", str(TESTS.parent / "crds" / "meshgateways.yaml"))
+        cls.plane.kubectl("wait", "--for=condition=Established", "crd/meshgateways.istio.banzaicloud.io")
+        cls.cases = sorted(p.parent for p in (TESTS / "golden").glob("*/in.yaml"))
+        for case in cls.cases:
+            cls.plane.must("POST", "/api/v1/namespaces", {"metadata": {"name": case.name}})
 
-    def objects(self, case: Path) -> list[dict[str, Any]]:
-        """The case's objects, moved to a namespace of their own: fixed node ports aside, cases then cannot meet."""
+    def objects(self, file: Path) -> list[dict[str, Any]]:
+        """A case's objects, moved to a namespace of its own: fixed node ports aside, cases then cannot meet."""
         done = subprocess.run(
-            ["kubectl", "patch", "--local", "-f", str(case / "out.yaml"), "--type=merge", "-p", "{}", "-o", "json"],
+            ["kubectl", "patch", "--local", "-f", str(file), "--type=merge", "-p", "{}", "-o", "json"],
             check=True, capture_output=True, text=True)
         decoder = json.JSONDecoder()
         found = []
@@ -87,9 +94,9 @@ class GoldenAccepted(unittest.TestCase):
             found += value["items"] if value["kind"] == "List" else [value]
             text = text[end:].lstrip()
         for o in found:
-            o["metadata"]["namespace"] = case.name
+            o["metadata"]["namespace"] = file.parent.name
             for subject in o.get("subjects", []):
-                subject["namespace"] = case.name
+                subject["namespace"] = file.parent.name
         return found
 
     def apply(self, o: dict[str, Any]) -> dict[str, Any]:
@@ -102,12 +109,17 @@ class GoldenAccepted(unittest.TestCase):
             self.assertEqual(warning, "")
         return body
 
-    def test_every_case(self) -> None:
-        cases = sorted(p.parent for p in (TESTS / "golden").glob("*/out.yaml"))
-        self.assertGreater(len(cases), 0)
-        for case in cases:
-            self.plane.must("POST", "/api/v1/namespaces", {"metadata": {"name": case.name}})
-            for o in self.objects(case):
+    def test_inputs(self) -> None:
+        self.assertGreater(len(self.cases), 0)
+        for case in self.cases:
+            for o in self.objects(case / "in.yaml"):
+                with self.subTest(case=case.name, name=o["metadata"]["name"]):
+                    o["metadata"].pop("uid", None)
+                    self.apply(o)
+
+    def test_outputs(self) -> None:
+        for case in self.cases:
+            for o in self.objects(case / "out.yaml"):
                 with self.subTest(case=case.name, kind=o["kind"], name=o["metadata"]["name"]):
                     stored = self.apply(o)
                     self.assertEqual(list(differences(o, stored)), [])

@@ -126,20 +126,27 @@ END_TEST
 
 START_TEST(ports_are_completed)
 {
-    struct meshgateway gw;
-    parse_spec("{'type': 'ingress', 'ports': [{'port': 80}, {'port': 53, 'protocol': 'UDP'},"
-               " {'port': 1, 'targetPort': 'web', 'name': 'x', 'nodePort': 0, 'appProtocol': ''},"
-               " {'port': 2, 'nodePort': 30001, 'appProtocol': 'http'}]}",
-               &gw);
-    json_auto_t *expected = gateway_json(
-        "[{'name': 'port-80', 'port': 80, 'protocol': 'TCP', 'targetPort': 80},"
-        " {'name': 'udp-53', 'port': 53, 'protocol': 'UDP', 'targetPort': 53},"
-        " {'name': 'x', 'port': 1, 'protocol': 'TCP', 'targetPort': 'web'},"
-        " {'name': 'port-2', 'port': 2, 'protocol': 'TCP', 'targetPort': 2, 'nodePort': 30001,"
-        "  'appProtocol': 'http'}]");
-    AUTO_FREE char *found = jx_compact(gw.ports);
-    ck_assert_msg(json_equal(expected, gw.ports), "%s", found);
-    meshgateway_done(&gw);
+    static const struct {
+        const char *port, *completed;
+    } cases[] = {
+        {"{'port': 80}", "{'name': 'port-80', 'port': 80, 'protocol': 'TCP', 'targetPort': 80}"},
+        {"{'port': 53, 'protocol': 'UDP', 'name': 'dns'}",
+         "{'name': 'dns', 'port': 53, 'protocol': 'UDP', 'targetPort': 53}"},
+        {"{'port': 1, 'targetPort': 'web', 'name': 'x', 'nodePort': 0, 'appProtocol': ''}",
+         "{'name': 'x', 'port': 1, 'protocol': 'TCP', 'targetPort': 'web'}"},
+        {"{'port': 2, 'targetPort': '', 'nodePort': 30001, 'appProtocol': 'http'}",
+         "{'name': 'port-2', 'port': 2, 'protocol': 'TCP', 'targetPort': 2, 'nodePort': 30001,"
+         " 'appProtocol': 'http'}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *spec = xasprintf("{'type': 'ingress', 'ports': [%s]}", cases[i].port);
+        struct meshgateway gw;
+        parse_spec(spec, &gw);
+        json_auto_t *expected = gateway_json(cases[i].completed);
+        AUTO_FREE char *found = jx_compact(gw.ports);
+        ck_assert_msg(json_equal(json_array_get(gw.ports, 0), expected), "%s", found);
+        meshgateway_done(&gw);
+    }
 }
 END_TEST
 
@@ -234,6 +241,10 @@ START_TEST(wrong_types_are_problems)
         {"{'spec': {'podDisruptionBudget': {'minAvailable': true}}}",
          "spec.podDisruptionBudget.minAvailable"},
         {"{'spec': {'service': {'externalIPs': [1]}}}", "spec.service.externalIPs[0]"},
+        {"{'spec': {'servers': [{'hosts': ['a.example.com']}]}}", "spec.servers"},
+        {"{'spec': {'minReplicas': 3, 'maxReplicas': 2}}", "spec"},
+        {"{'metadata': {'name': 'g.h'}, 'spec': {'type': 'ingress', 'ports': []}}",
+         "metadata.name"},
         {"{'spec': {'ports': 80}}", "spec.ports"},
         {"{'spec': {'ports': [80]}}", "spec.ports[0]"},
         {"{'spec': {'ports': [{'port': 80}, {}]}}", "spec.ports[1].port"},
