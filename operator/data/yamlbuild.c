@@ -4,7 +4,6 @@
 #include "base/limits.h"
 #include "data/yamlscalar.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

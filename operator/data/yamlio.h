@@ -3,8 +3,9 @@
  * YAML to JSON and back, over libyaml's events. JSON is legal input too.
  *
  * A manifest means here what it means to kubectl (data/yamlscalar.h has the rules for scalars).
- * On purpose stricter than kubectl, which takes these silently and loses something: a key given
- * twice, a document after "..." without "---", NUL characters, !!binary that is not UTF-8.
+ * On purpose stricter than kubectl, which takes these silently and loses or changes something: a
+ * key given twice, a document after "..." without "---", NUL characters, invalid UTF-8 (in the text
+ * or out of !!binary).
  *
  * Ceilings (base/limits.h): size, documents, depth, and how much aliases may expand.
  */
