@@ -38,7 +38,7 @@ extern const struct kube_timing kube_timing_default;
 struct kube_options {
     int max_inflight;
     const char *user_agent;
-    bool http1; /* never HTTP/2 */
+    bool http2; /* see net/http.h */
     /* A text of a Warning header, each distinct one once; may be NULL. */
     void (*warning)(void *arg, const char *text);
     void *warning_arg;

@@ -272,7 +272,7 @@ struct session *session_new(struct loop *loop, struct credentials *credentials,
                                               .proxy_url = config->proxy_url,
                                               .insecure_skip_tls_verify =
                                                   config->insecure_skip_tls_verify,
-                                              .http1 = options->http1,
+                                              .http2 = options->http2,
                                               .connect_timeout_ms = timing->connect};
     struct http *http = http_new(loop, &http_options, err);
     if (!http)

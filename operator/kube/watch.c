@@ -197,12 +197,10 @@ static void hold_deleted(struct watch *watch, json_t *object, bool deleted)
 {
     size_t i;
     json_t *other;
-    json_array_foreach (watch->held, i, other) {
-        if (!same_object(object, other))
-            continue;
-        json_array_remove(watch->held, i);
-        break;
-    }
+    json_array_foreach (watch->held, i, other)
+        if (same_object(object, other))
+            break;
+    json_array_remove(watch->held, i);
     if (!deleted)
         return;
     if (!watch->held)
@@ -441,8 +439,7 @@ static void attempt(struct watch *watch)
         watch->phase = PHASE_WATCHING;
     else
         watch->phase = watch->no_initial_events ? PHASE_LISTING : PHASE_SYNCING;
-    int result = watch->phase == PHASE_LISTING ? start_list(watch, &err) : start_watch(watch, &err);
-    if (result < 0)
+    if ((watch->phase == PHASE_LISTING ? start_list : start_watch)(watch, &err) < 0)
         wait_after(watch, &err);
 }
 

@@ -39,7 +39,7 @@ struct http {
     char *host_header; /* when the URL holds the name of the certificate instead */
     struct curl_slist *connect_to;
     char *proxy; /* NULL: environment, "": none */
-    bool secure, insecure_skip_tls_verify, http1;
+    bool secure, insecure_skip_tls_verify, http2;
     int connect_timeout_ms;
     struct lane *lanes;
     struct loop_timer *sweep; /* frees lanes, which their own last request cannot do */
@@ -81,7 +81,7 @@ static void set_curl_error(const struct http_request *request, CURLcode code, st
                 host,
                 number ? strerror((int)number) : curl_easy_strerror(code));
         snprintf(err->reason, sizeof(err->reason), "CannotConnect");
-    } else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
+    } else if (code == CURLE_URL_MALFORMAT) {
         err_set(err, ERR_INVALID, "%s: %s", host, text);
     } else {
         err_set(err, ERR_UNAVAILABLE, "%s: %s", host, text);
@@ -119,8 +119,8 @@ static void on_done(struct transfer *transfer, CURLcode code)
                 "%s: the answer is longer than %zu bytes",
                 request->http->host,
                 request->message.max_body);
-    else if (code != CURLE_OK)
-        set_curl_error(request, code, &reply.err);
+    else if (code != CURLE_OK || !request->status) /* libcurl takes an end within headers for one */
+        set_curl_error(request, code ? code : CURLE_GOT_NOTHING, &reply.err);
     request->message.done(request->message.arg, request, &reply);
     request_free(request);
 }
@@ -228,11 +228,11 @@ static void set_connection(CURL *easy, const struct http *http, const struct lan
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (http->http1) {
-        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    } else {
+    if (http->http2) {
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
         curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     }
     if (http->insecure_skip_tls_verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -433,7 +433,7 @@ struct http *http_new(struct loop *loop, const struct http_options *options, str
     struct http *http = xcalloc(1, sizeof(*http));
     http->loop = loop;
     http->insecure_skip_tls_verify = options->insecure_skip_tls_verify;
-    http->http1 = options->http1;
+    http->http2 = options->http2;
     http->connect_timeout_ms = options->connect_timeout_ms;
     http->sweep = loop_timer_new(loop, sweep_lanes, http);
     CURLU *url = curl_url();

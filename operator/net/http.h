@@ -23,7 +23,7 @@ struct http_options {
     const char *tls_server_name; /* name in the certificate when it is not the host, or NULL */
     const char *proxy_url;       /* http, https or socks5; NULL: $HTTPS_PROXY and $NO_PROXY */
     bool insecure_skip_tls_verify;
-    bool http1; /* never HTTP/2 */
+    bool http2; /* where the server does it; else HTTP/1.1 with a connection for each request */
     int connect_timeout_ms;
 };
 

@@ -304,7 +304,7 @@ int main(int argc, char **argv)
     static const struct option names[] = {{"kubeconfig", required_argument, NULL, 'k'},
                                           {"namespace", required_argument, NULL, 'n'},
                                           {"inflight", required_argument, NULL, 'i'},
-                                          {"http1", no_argument, NULL, '1'},
+                                          {"http2", no_argument, NULL, '2'},
                                           {NULL, 0, NULL, 0}};
     struct kube_options options = {
         .max_inflight = 32, .user_agent = "meshgateway-test", .warning = on_warning};
@@ -318,8 +318,8 @@ int main(int argc, char **argv)
             ns = optarg;
         else if (option == 'i')
             options.max_inflight = (int)strtol(optarg, NULL, 10);
-        else if (option == '1')
-            options.http1 = true;
+        else if (option == '2')
+            options.http2 = true;
         else
             return 2;
     }
