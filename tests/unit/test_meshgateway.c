@@ -208,56 +208,56 @@ START_TEST(control_plane_precedence)
 }
 END_TEST
 
+/* What is wrong with an object, and the path of the problem that says so. */
+static const struct {
+    const char *object;
+    const char *path;
+} wrong[] = {
+    {"[]", "metadata.name"},
+    {"'text'", "spec"},
+    {"{'metadata': {'name': 5}}", "metadata.name"},
+    {"{'metadata': {'name': 'g'}, 'spec': 3}", "spec"},
+    {"{'metadata': {'name': 'g'}, 'spec': {'ports': []}}", "spec.type"},
+    {"{'spec': {'type': 'west'}}", "spec.type"},
+    {"{'spec': {'type': ['ingress']}}", "spec.type"},
+    {"{'spec': {'serviceType': 'None'}}", "spec.service.type"},
+    {"{'spec': {'service': 'x'}}", "spec.service"},
+    {"{'spec': {'service': {'metadata': [1]}}}", "spec.service.metadata"},
+    {"{'spec': {'serviceType': 'NodePort', 'service': {'type': 'NodePort'}}}", "spec.serviceType"},
+    {"{'spec': {'labels': {'a': 1}}}", "spec.labels[\"a\"]"},
+    {"{'spec': {'minReplicas': '1'}}", "spec.minReplicas"},
+    {"{'spec': {'minReplicas': -1}}", "spec.minReplicas"},
+    {"{'spec': {'minReplicas': 1.5}}", "spec.minReplicas"},
+    {"{'spec': {'replicaCount': 9999999999}}", "spec.replicaCount"},
+    {"{'spec': {'drainSeconds': 3601}}", "spec.drainSeconds"},
+    {"{'spec': {'additionalEnvVars': [{'name': 'A'}, {'value': 'b'}]}}",
+     "spec.additionalEnvVars[1].name"},
+    {"{'spec': {'deployment': {'env': [3]}}}", "spec.deployment.env[0]"},
+    {"{'spec': {'deployment': {'env': {}, 'volumes': {'a': 1}}}}", "spec.deployment.volumes"},
+    {"{'spec': {'runAsRoot': 'yes'}}", "spec.runAsRoot"},
+    {"{'spec': {'proxy': {'mode': 'Auto'}}}", "spec.proxy.mode"},
+    {"{'spec': {'podDisruptionBudget': {'minAvailable': true}}}",
+     "spec.podDisruptionBudget.minAvailable"},
+    {"{'spec': {'service': {'externalIPs': [1]}}}", "spec.service.externalIPs[0]"},
+    {"{'spec': {'servers': [{'hosts': ['a.example.com']}]}}", "spec.servers"},
+    {"{'spec': {'minReplicas': 3, 'maxReplicas': 2}}", "spec"},
+    {"{'metadata': {'name': 'g.h'}, 'spec': {'type': 'ingress', 'ports': []}}", "metadata.name"},
+    {"{'spec': {'ports': 80}}", "spec.ports"},
+    {"{'spec': {'ports': [80]}}", "spec.ports[0]"},
+    {"{'spec': {'ports': [{'port': 80}, {}]}}", "spec.ports[1].port"},
+    {"{'spec': {'ports': [{'port': 65536}]}}", "spec.ports[0].port"},
+    {"{'spec': {'ports': [{'port': 1, 'targetPort': 0}]}}", "spec.ports[0].targetPort"},
+    {"{'spec': {'ports': [{'port': 1, 'targetPort': true}]}}", "spec.ports[0].targetPort"},
+    {"{'spec': {'ports': [{'port': 1, 'name': 5}]}}", "spec.ports[0].name"},
+    {"{'spec': {'ports': [{'port': 1, 'nodePort': 'x'}]}}", "spec.ports[0].nodePort"},
+};
+
 START_TEST(wrong_types_are_problems)
 {
-    static const struct {
-        const char *object;
-        const char *path;
-    } cases[] = {
-        {"[]", "metadata.name"},
-        {"'text'", "spec"},
-        {"{'metadata': {'name': 5}}", "metadata.name"},
-        {"{'metadata': {'name': 'g'}, 'spec': 3}", "spec"},
-        {"{'metadata': {'name': 'g'}, 'spec': {'ports': []}}", "spec.type"},
-        {"{'spec': {'type': 'west'}}", "spec.type"},
-        {"{'spec': {'type': ['ingress']}}", "spec.type"},
-        {"{'spec': {'serviceType': 'None'}}", "spec.service.type"},
-        {"{'spec': {'service': 'x'}}", "spec.service"},
-        {"{'spec': {'service': {'metadata': [1]}}}", "spec.service.metadata"},
-        {"{'spec': {'serviceType': 'NodePort', 'service': {'type': 'NodePort'}}}",
-         "spec.serviceType"},
-        {"{'spec': {'labels': {'a': 1}}}", "spec.labels[\"a\"]"},
-        {"{'spec': {'minReplicas': '1'}}", "spec.minReplicas"},
-        {"{'spec': {'minReplicas': -1}}", "spec.minReplicas"},
-        {"{'spec': {'minReplicas': 1.5}}", "spec.minReplicas"},
-        {"{'spec': {'replicaCount': 9999999999}}", "spec.replicaCount"},
-        {"{'spec': {'drainSeconds': 3601}}", "spec.drainSeconds"},
-        {"{'spec': {'additionalEnvVars': [{'name': 'A'}, {'value': 'b'}]}}",
-         "spec.additionalEnvVars[1].name"},
-        {"{'spec': {'deployment': {'env': [3]}}}", "spec.deployment.env[0]"},
-        {"{'spec': {'deployment': {'env': {}, 'volumes': {'a': 1}}}}", "spec.deployment.volumes"},
-        {"{'spec': {'runAsRoot': 'yes'}}", "spec.runAsRoot"},
-        {"{'spec': {'proxy': {'mode': 'Auto'}}}", "spec.proxy.mode"},
-        {"{'spec': {'podDisruptionBudget': {'minAvailable': true}}}",
-         "spec.podDisruptionBudget.minAvailable"},
-        {"{'spec': {'service': {'externalIPs': [1]}}}", "spec.service.externalIPs[0]"},
-        {"{'spec': {'servers': [{'hosts': ['a.example.com']}]}}", "spec.servers"},
-        {"{'spec': {'minReplicas': 3, 'maxReplicas': 2}}", "spec"},
-        {"{'metadata': {'name': 'g.h'}, 'spec': {'type': 'ingress', 'ports': []}}",
-         "metadata.name"},
-        {"{'spec': {'ports': 80}}", "spec.ports"},
-        {"{'spec': {'ports': [80]}}", "spec.ports[0]"},
-        {"{'spec': {'ports': [{'port': 80}, {}]}}", "spec.ports[1].port"},
-        {"{'spec': {'ports': [{'port': 65536}]}}", "spec.ports[0].port"},
-        {"{'spec': {'ports': [{'port': 1, 'targetPort': 0}]}}", "spec.ports[0].targetPort"},
-        {"{'spec': {'ports': [{'port': 1, 'targetPort': true}]}}", "spec.ports[0].targetPort"},
-        {"{'spec': {'ports': [{'port': 1, 'name': 5}]}}", "spec.ports[0].name"},
-        {"{'spec': {'ports': [{'port': 1, 'nodePort': 'x'}]}}", "spec.ports[0].nodePort"},
-    };
     struct config config;
     config_init(&config);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        AUTO_FREE char *wrapped = xasprintf("[%s]", cases[i].object);
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        AUTO_FREE char *wrapped = xasprintf("[%s]", wrong[i].object);
         json_auto_t *object = gateway_json(wrapped);
         AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
         struct meshgateway gw = {.name = "untouched"};
@@ -265,8 +265,8 @@ START_TEST(wrong_types_are_problems)
         ck_assert_str_eq(gw.name, "untouched");
         bool found = false;
         for (size_t p = 0; p < problems.count; p++)
-            found = found || strcmp(problems.items[p].path, cases[i].path) == 0;
-        ck_assert_msg(found, "%s: no problem at %s", cases[i].object, cases[i].path);
+            found = found || strcmp(problems.items[p].path, wrong[i].path) == 0;
+        ck_assert_msg(found, "%s: no problem at %s", wrong[i].object, wrong[i].path);
         /* A caller that has found the same problem before still gets the verdict. */
         ck_assert_int_eq(meshgateway_parse(json_array_get(object, 0), &config, &gw, &problems), -1);
     }
