@@ -13,6 +13,9 @@
 #define SUBDOMAIN_MAX   253
 #define ANNOTATIONS_MAX LIMIT_KIB(256) /* all keys and values together */
 
+#define SUBDOMAIN_TEXT                                                                             \
+    "must be lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit"
+
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define ALNUM LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -34,7 +37,7 @@ static bool is_subdomain(const char *text, size_t len)
     if (len == 0 || len > SUBDOMAIN_MAX)
         return false;
     for (const char *label = text, *end = text + len; label <= end;) {
-        size_t n = strcspn(label, "./");
+        size_t n = strcspn(label, ".");
         if (label + n > end)
             n = (size_t)(end - label);
         if (!is_token(label, n, LOWER "0123456789-"))
@@ -66,23 +69,31 @@ static bool is_label_value(const char *text)
     return len == 0 || (len <= LABEL_MAX && is_token(text, len, ALNUM "-_."));
 }
 
-static void check_names(const json_t *metadata, struct problems *problems)
+/* The API server puts something behind a prefix that ends with a dash. */
+static bool is_prefix(const char *text)
+{
+    size_t len = strlen(text);
+    return is_subdomain(text, len > 1 && text[len - 1] == '-' ? len - 1 : len);
+}
+
+static bool check_names(const json_t *metadata, struct problems *problems)
 {
     const char *name = jx_str(metadata, "name", "");
     const char *prefix = jx_str(metadata, "generateName", "");
     const char *ns = jx_str(metadata, "namespace", "");
-    if (name[0] == '\0' && prefix[0] == '\0')
+    bool named = name[0] != '\0' || prefix[0] != '\0';
+    if (!named)
         problems_add(problems, "metadata.name", "is required");
     if (name[0] != '\0' && !is_subdomain(name, strlen(name)))
-        problems_add(problems,
-                     "metadata.name",
-                     "must be lower-case letters, digits, '-' and '.', beginning and ending with "
-                     "a letter or digit");
+        problems_add(problems, "metadata.name", SUBDOMAIN_TEXT);
+    if (prefix[0] != '\0' && !is_prefix(prefix))
+        problems_add(problems, "metadata.generateName", SUBDOMAIN_TEXT);
     if (ns[0] != '\0' && !is_dns_label(ns, strlen(ns)))
         problems_add(problems,
                      "metadata.namespace",
                      "must be at most 63 lower-case letters, digits and '-', beginning and ending "
                      "with a letter or digit");
+    return named;
 }
 
 static void check_labels(const json_t *labels, const struct fieldpath *path,
@@ -101,7 +112,7 @@ static void check_labels(const json_t *labels, const struct fieldpath *path,
     }
 }
 
-static void check_annotations(const json_t *annotations, const struct fieldpath *path,
+static bool check_annotations(const json_t *annotations, const struct fieldpath *path,
                               struct problems *problems)
 {
     size_t total = 0;
@@ -114,23 +125,38 @@ static void check_annotations(const json_t *annotations, const struct fieldpath 
     }
     if (total > ANNOTATIONS_MAX)
         fieldpath_problem(path, problems, "must have at most %zu bytes", ANNOTATIONS_MAX);
+    return total <= ANNOTATIONS_MAX;
 }
 
-static void check_owners(const json_t *owners, const struct fieldpath *path,
+/* The API server drops repeated owners before it looks at them. */
+static bool is_repeated(const json_t *owners, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (json_equal(json_array_get(owners, i), json_array_get(owners, index)))
+            return true;
+    return false;
+}
+
+static bool check_owners(const json_t *owners, const struct fieldpath *path,
                          struct problems *problems)
 {
     static const char *const required[] = {"apiVersion", "kind", "name", "uid"};
     size_t controllers = 0, i;
     const json_t *owner;
+    bool complete = true;
     json_array_foreach (owners, i, owner) {
-        for (size_t k = 0; k < ARRAY_LEN(required); k++)
-            if (jx_str(owner, required[k], "")[0] == '\0')
-                fieldpath_problem(FIELD(ELEMENT(path, i), required[k]), problems, "is required");
-        if (jx_bool(owner, "controller", false))
+        for (size_t k = 0; k < ARRAY_LEN(required); k++) {
+            if (jx_str(owner, required[k], "")[0] != '\0')
+                continue;
+            fieldpath_problem(FIELD(ELEMENT(path, i), required[k]), problems, "is required");
+            complete = false;
+        }
+        if (jx_bool(owner, "controller", false) && !is_repeated(owners, i))
             controllers++;
     }
     if (controllers > 1)
         fieldpath_problem(path, problems, "only one owner may have controller: true");
+    return complete;
 }
 
 static void check_finalizers(const json_t *finalizers, const struct fieldpath *path,
@@ -145,13 +171,16 @@ static void check_finalizers(const json_t *finalizers, const struct fieldpath *p
     }
 }
 
-void objectmeta_check(const json_t *object, struct problems *problems)
+bool objectmeta_check(const json_t *object, struct problems *problems)
 {
     const json_t *metadata = jx_object(object, "metadata");
     const struct fieldpath *path = FIELD(NULL, "metadata");
-    check_names(metadata, problems);
+    bool goes_on = check_names(metadata, problems);
     check_labels(jx_object(metadata, "labels"), FIELD(path, "labels"), problems);
-    check_annotations(jx_object(metadata, "annotations"), FIELD(path, "annotations"), problems);
-    check_owners(jx_array(metadata, "ownerReferences"), FIELD(path, "ownerReferences"), problems);
+    goes_on &=
+        check_annotations(jx_object(metadata, "annotations"), FIELD(path, "annotations"), problems);
+    goes_on &= check_owners(
+        jx_array(metadata, "ownerReferences"), FIELD(path, "ownerReferences"), problems);
     check_finalizers(jx_array(metadata, "finalizers"), FIELD(path, "finalizers"), problems);
+    return goes_on;
 }

@@ -5,9 +5,13 @@
 #include "data/problems.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /*
  * Names, labels, annotations, owners and finalizers; the types of the fields are data/schema's.
  * Without a namespace it is that of the context, and fine.
+ *
+ * True when the API server would go on to CEL rules: it does not when something required is
+ * missing or the annotations are too big.
  */
-void objectmeta_check(const json_t *object, struct problems *problems);
+bool objectmeta_check(const json_t *object, struct problems *problems);

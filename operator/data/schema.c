@@ -20,9 +20,11 @@ static json_t *type(const char *name)
     return OBJ(F("type", STR(name)));
 }
 
+/* Labels or annotations: a null in there is "" to Go. */
 static json_t *string_map(void)
 {
-    return OBJ(F("type", STR("object")), F("additionalProperties", type("string")));
+    return OBJ(F("type", STR("object")),
+               F("additionalProperties", OBJ(F("type", STR("string")), F("default", STR("")))));
 }
 
 static json_t *list_of(json_t *items)
@@ -50,7 +52,7 @@ static json_t *object_meta(void)
         OBJ(F("type", STR("object")), F("x-kubernetes-preserve-unknown-fields", BOOL(true)));
     return OBJ(F("type", STR("object")),
                F("properties",
-                 OBJ(F("name", type("string")),
+                 OBJ(F("name", OBJ(F("type", STR("string")), F("maxLength", INT(253)))),
                      F("generateName", type("string")),
                      F("namespace", type("string")),
                      F("selfLink", type("string")),

@@ -9,6 +9,6 @@
 
 #include <jansson.h>
 
-/* Adds every problem; the object is fit for meshgateway_parse when there is none. It gets its
- * defaults, and loses its nulls, in place. */
+/* Adds every problem, of another kind or version only that; the object is fit for meshgateway_parse
+ * when there is none. It gets its defaults, and loses its nulls, in place. */
 void validate_meshgateway(const struct schema *schema, json_t *object, struct problems *problems);

@@ -233,6 +233,7 @@ START_TEST(metadata)
         {"{'name':''}", "metadata.name"},
         {"{}", "metadata.name"},
         {"{'generateName':'a-'}", ""},
+        {"{'generateName':'a/b'}", "metadata.generateName"},
         {"{'name':'a','namespace':'b'}", ""},
         {"{'name':'a','namespace':'b.c'}", "metadata.namespace"},
         {"{'name':'a','labels':{'a/b':'C_d'}}", ""},
