@@ -79,6 +79,9 @@ struct complaint {
 };
 
 static void collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+    PRINTF_LIKE(3, 0);
+
+static void collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
 {
     static const char unknown[] = "Load: Unexpected key: ";
     static const char reason[] = "Load: ";
