@@ -173,6 +173,16 @@ static int show_help(const struct options_command *command)
     return output_write(text.text, text.len);
 }
 
+static int check_required(const struct options_command *command, const void *into)
+{
+    for (const struct options_item *item = command->items; item->name; item++) {
+        const struct options_list *list = (const void *)((const char *)into + item->offset);
+        if (item->required && list->count == 0)
+            return complain(command, "option --%s is missing", item->name);
+    }
+    return 0;
+}
+
 /* What getopt and the table make of argv: 'h' help, '?' wrong, 0 all well. */
 static int read_arguments(const struct options_command *command, int argc, char **argv, void *into)
 {
@@ -188,10 +198,11 @@ static int read_arguments(const struct options_command *command, int argc, char 
         if (i < 0 || set_value(command, &command->items[i], optarg, into) < 0)
             return '?';
     }
-    if (optind == argc)
-        return 0;
-    complain(command, "unexpected argument \"%s\"", argv[optind]);
-    return '?';
+    if (optind < argc) {
+        complain(command, "unexpected argument \"%s\"", argv[optind]);
+        return '?';
+    }
+    return check_required(command, into) < 0 ? '?' : 0;
 }
 
 bool options_parse(const struct options_command *command, int argc, char **argv, void *into,

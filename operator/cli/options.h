@@ -31,6 +31,7 @@ struct options_item {
     const char *value; /* what the help calls the value; NULL for a flag */
     size_t offset;     /* of the field in the command's struct */
     int min, max;
+    bool required;    /* of a list: at least one must be given */
     const char *help; /* what it does, with its default; lines split by '\n' */
 };
 
