@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 PROGRAM = ""
-COMMANDS = ["render", "lint", "version"]
+COMMANDS = ["run", "render", "lint", "version"]
 
 GATEWAY = """\
 apiVersion: istio.banzaicloud.io/v1beta1
