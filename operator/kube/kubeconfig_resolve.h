@@ -8,9 +8,9 @@
 #include "kube/kubeconfig.h"
 #include "kube/kubeconfig_file.h"
 
-int kubeconfig_resolve_cluster(const struct kubeconfig_file_found *cluster, struct kubeconfig *ret,
+int kubeconfig_resolve_cluster(const struct kubeconfig_file_found *found, struct kubeconfig *ret,
                                struct err *err) MUST_CHECK;
 /* `ret` already has its cluster. Credentials are left out for a server without TLS. */
-int kubeconfig_resolve_user(const struct kubeconfig_file_found *user,
+int kubeconfig_resolve_user(const struct kubeconfig_file_found *found,
                             const struct kubeconfig_file_found *cluster, struct kubeconfig *ret,
                             struct err *err) MUST_CHECK;
