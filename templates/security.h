@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Security contexts that pass the "restricted" Pod Security Standard, except for the sysctl (which
- * "baseline" allows) and for gateways that ask for root. A context in the spec replaces ours as a
- * whole: merging would leave no way to take something out.
+ * Security contexts that keep the "restricted" Pod Security Standard, except on the host's network
+ * and for gateways that ask for root. A context in the spec replaces ours as a whole: merging would
+ * leave no way to take something out.
  */
 #pragma once
 

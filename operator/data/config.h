@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The operator's configuration file: where a gateway's values come from when its spec is silent.
- * YAML, read with libcyaml, unknown keys refused. Documented in operator/README.md.
+ * YAML, read with libcyaml; unknown keys are refused. All keys are optional, for example:
+ *
+ *     istioNamespace: istio-system
+ *     revision: 1-31
+ *     proxyImage: registry.example.com/istio/proxyv2:1.31.1
+ *     trustDomain: example.com
+ *     proxyConfig:
+ *       concurrency: 2
+ *     resources:
+ *       requests: {cpu: 100m, memory: 128Mi}
  */
 #pragma once
 
