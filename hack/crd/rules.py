@@ -23,6 +23,20 @@ METADATA = [
     ),
 ]
 
+LABELS = [
+    rule(
+        "self.all(k, !format.qualifiedName().validate(k).hasValue())",
+        "every key must be a label name, such as team or example.com/team",
+    ),
+]
+
+ANNOTATIONS = [
+    rule(
+        "self.all(k, !format.qualifiedName().validate(k.lowerAscii()).hasValue())",
+        "every key must be an annotation name, such as team or example.com/team",
+    ),
+]
+
 TARGET_PORT = [
     rule(
         "type(self) == int ? self >= 1 && self <= 65535 : self == '' || "

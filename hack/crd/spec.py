@@ -57,11 +57,12 @@ SHORTHANDS = {
 
 
 def labels(description: str) -> Schema:
-    return mapping(description, text("", max_length=63, pattern=LABEL_VALUE))
+    values = text("", max_length=63, pattern=LABEL_VALUE)
+    return with_rules(mapping(description, values, maxProperties=64), *rules.LABELS)
 
 
 def annotations(description: str) -> Schema:
-    return mapping(description, text())
+    return with_rules(mapping(description, text(), maxProperties=256), *rules.ANNOTATIONS)
 
 
 def metadata(of: str) -> Schema:

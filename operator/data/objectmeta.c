@@ -47,8 +47,7 @@ static bool is_subdomain(const char *text, size_t len)
     return true;
 }
 
-/* [prefix/]name. Upper case in the prefix is fine for annotations. */
-static bool is_qualified_name(const char *text, bool any_case)
+bool objectmeta_is_key(const char *text, bool any_case)
 {
     const char *slash = strchr(text, '/');
     const char *name = slash ? slash + 1 : text;
@@ -102,7 +101,7 @@ static void check_labels(const json_t *labels, const struct fieldpath *path,
     const char *key;
     json_t *value;
     json_object_foreach ((json_t *)(uintptr_t)labels, key, value) {
-        if (!is_qualified_name(key, false))
+        if (!objectmeta_is_key(key, false))
             fieldpath_problem(FIELD(path, key), problems, "is not a valid label key");
         if (json_is_string(value) && !is_label_value(json_string_value(value)))
             fieldpath_problem(FIELD(path, key),
@@ -120,7 +119,7 @@ static bool check_annotations(const json_t *annotations, const struct fieldpath 
     json_t *value;
     json_object_foreach ((json_t *)(uintptr_t)annotations, key, value) {
         total += strlen(key) + json_string_length(value);
-        if (!is_qualified_name(key, true))
+        if (!objectmeta_is_key(key, true))
             fieldpath_problem(FIELD(path, key), problems, "is not a valid annotation key");
     }
     if (total > ANNOTATIONS_MAX)
@@ -166,7 +165,7 @@ static void check_finalizers(const json_t *finalizers, const struct fieldpath *p
     const json_t *finalizer;
     json_array_foreach (finalizers, i, finalizer) {
         const char *name = json_string_value(finalizer);
-        if (name && !is_qualified_name(name, false))
+        if (name && !objectmeta_is_key(name, false))
             fieldpath_problem(ELEMENT(path, i), problems, "is not a valid finalizer name");
     }
 }

@@ -15,3 +15,6 @@
  * missing or the annotations are too big.
  */
 bool objectmeta_check(const json_t *object, struct problems *problems);
+/* [prefix/]name, as labels, annotations and finalizers are named; any_case: upper case is fine in
+ * the prefix too, as in annotations. */
+bool objectmeta_is_key(const char *text, bool any_case);

@@ -2,6 +2,7 @@
 #include "data/rules.h"
 
 #include "data/jx.h"
+#include "data/objectmeta.h"
 #include "data/rules_ports.h"
 #include "data/rules_servers.h"
 
@@ -241,6 +242,44 @@ static void check_env(const json_t *spec, const char *path, struct problems *pro
     }
 }
 
+static void check_keys(const json_t *spec, const char *path, bool annotations,
+                       struct problems *problems)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach (jx_object(spec, path), key, value) {
+        if (objectmeta_is_key(key, annotations))
+            continue;
+        of_spec(problems,
+                path,
+                annotations ? "every key must be an annotation name, such as team or "
+                              "example.com/team"
+                            : "every key must be a label name, such as team or example.com/team");
+        return;
+    }
+}
+
+static void check_maps(const json_t *spec, struct problems *problems)
+{
+    static const char *const labels[] = {"labels",
+                                         "serviceLabels",
+                                         "service.metadata.labels",
+                                         "deployment.metadata.labels",
+                                         "deployment.podMetadata.labels",
+                                         "nodeSelector",
+                                         "deployment.nodeSelector"};
+    static const char *const annotations[] = {"serviceAnnotations",
+                                              "service.metadata.annotations",
+                                              "deployment.metadata.annotations",
+                                              "podAnnotations",
+                                              "deployment.podMetadata.annotations",
+                                              "serviceAccount.annotations"};
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        check_keys(spec, labels[i], false, problems);
+    for (size_t i = 0; i < ARRAY_LEN(annotations); i++)
+        check_keys(spec, annotations[i], true, problems);
+}
+
 static void check_pods(const json_t *spec, struct problems *problems)
 {
     check_containers(spec, "deployment.containers", problems);
@@ -267,6 +306,7 @@ void rules_check(const json_t *object, struct problems *problems)
     check_service(spec, problems);
     check_autoscaling(spec, problems);
     check_pods(spec, problems);
+    check_maps(spec, problems);
     rules_ports_check(jx_array(spec, "ports"), FIELD(path, "ports"), problems);
     rules_servers_check(spec, path, problems);
 }

@@ -229,6 +229,12 @@ static void check_array(struct schema_value *check, const json_t *schema, const 
 static void check_object(struct schema_value *check, const json_t *schema, json_t *value,
                          const struct fieldpath *path)
 {
+    json_int_t max = jx_int(schema, "maxProperties", INT64_MAX);
+    if ((json_int_t)json_object_size(value) > max) {
+        check->blocked = true;
+        fieldpath_problem(
+            path, check->problems, "must have at most %" JSON_INTEGER_FORMAT " members", max);
+    }
     size_t i;
     const json_t *name;
     json_array_foreach (jx_array(schema, "required"), i, name) {

@@ -206,6 +206,11 @@ def broken() -> Iterator[dict[str, Any]]:
         plain(deployment={"strategy": {"type": kind, "rollingUpdate": {}}}) for kind in ("Recreate", "RollingUpdate")
     )
     yield plain(deployment={"initContainers": [{"name": "istio-proxy"}]})
+    for key in TEXTS:
+        yield plain(labels={key: "a"}, serviceAnnotations={key: "a"})
+        yield plain(deployment={"nodeSelector": {key: ""}, "podMetadata": {"labels": {key: ""}}})
+        yield plain(serviceAccount={"annotations": {key.upper(): ""}})
+    yield from (plain(labels={f"a{i}": "" for i in range(n)}) for n in (64, 65))
     yield from (plain(service={"clusterIP": ip, "type": "ClusterIP"}) for ip in TEXTS)
     yield from (plain(serviceType=kind, serviceExternalTrafficPolicy="Local") for kind in ("ClusterIP", "NodePort"))
     yield from (

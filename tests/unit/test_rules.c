@@ -77,6 +77,13 @@ static const struct {
      "spec.additionalEnvVars[0]: set value or valueFrom, not both"},
     {"{'deployment':{'strategy':{'type':'Recreate','rollingUpdate':{}}}}",
      "spec.deployment.strategy.rollingUpdate: rollingUpdate may not be set for type Recreate"},
+    {"{'labels':{'a/b':'','c':''},'serviceAnnotations':{'A/b':''}}", ""},
+    {"{'deployment':{'nodeSelector':{'A/b':''}}}",
+     "spec.deployment.nodeSelector: every key must be a label name, such as team or "
+     "example.com/team"},
+    {"{'podAnnotations':{'a b':''}}",
+     "spec.podAnnotations: every key must be an annotation name, such as team or "
+     "example.com/team"},
     {"{'ports':[{'port':1,'name':'a'},{'port':2,'name':'a'}]}",
      "spec.ports: port names must be unique"},
     {"{'ports':[{'port':1}]}", ""},

@@ -22,7 +22,8 @@ static const char SCHEMA[] =
     "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":4,\"pattern\":\"^([a-z]|é)*$\"},"
     "\"mode\":{\"type\":\"string\",\"enum\":[\"A\",\"B\",\"\"]},"
     "\"target\":{\"x-kubernetes-int-or-string\":true,\"pattern\":\"^[0-9]+%$\",\"minimum\":0},"
-    "\"labels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"labels\":{\"type\":\"object\",\"maxProperties\":2,"
+    "\"additionalProperties\":{\"type\":\"string\"}},"
     "\"any\":{\"x-kubernetes-preserve-unknown-fields\":true},"
     "\"tags\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":3,\"items\":{\"type\":\"string\"},"
     "\"x-kubernetes-list-type\":\"set\"},"
@@ -101,6 +102,9 @@ START_TEST(verdicts)
          false},
         {"{\"labels\":{\"a.b/c\":1}}",
          "spec.labels[\"a.b/c\"]: must be a string, not a number",
+         false},
+        {"{\"labels\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"}}",
+         "spec.labels: must have at most 2 members",
          false},
         {"{\"any\":{\"x\":[{\"y\":null}]}}", "", true},
         {"{\"any\":7}", "", true},
