@@ -73,7 +73,8 @@ static int parse_zone(const char *text, int64_t *ret)
     at = at && *at == ':' ? two_digits(at + 1, &minutes) : NULL;
     if (!at || *at || hours > 23 || minutes > 59)
         return -1;
-    *ret = (hours * 60 + minutes) * 60 * (text[0] == '-' ? -1 : 1);
+    int seconds = (hours * 60 + minutes) * 60;
+    *ret = text[0] == '-' ? -seconds : seconds;
     return 0;
 }
 

@@ -26,6 +26,8 @@
 /* A plugin that fails, or whose credential is rejected, runs at most this often. */
 #define PLUGIN_PAUSE_MIN_MS 1000
 #define PLUGIN_PAUSE_MAX_MS 60000
+/* A credential that was good for this long is rejected for another reason than the one before. */
+#define PLUGIN_SETTLED_MS 600000
 /* Refresh this long before the end, but not in the first nine tenths of its life. */
 #define PLUGIN_MARGIN_US (30LL * SECOND_US)
 
@@ -385,7 +387,7 @@ void credentials_rejected(struct credentials *c)
     if (age < plugin->rejection_pause_ms)
         return;
     plugin->rejection_pause_ms =
-        age > 10 * PLUGIN_PAUSE_MAX_MS ? PLUGIN_PAUSE_MIN_MS : longer(plugin->rejection_pause_ms);
+        age > PLUGIN_SETTLED_MS ? PLUGIN_PAUSE_MIN_MS : longer(plugin->rejection_pause_ms);
     plugin->fetched_ms = -1;
 }
 

@@ -274,7 +274,9 @@ static const struct {
     {"users: [{name: a}, {name: u, user: {exec: {args: [a, {b: c}]}}}]",
      NULL,
      "@/config:1: users[1].user.exec.args[1]: Expecting STRING, got event: MAPPING_START\n"},
-    {"\nusers: \"x", NULL, "@/config:2:10: while scanning a quoted scalar, found unexpected end of stream\n"},
+    {"\nusers: \"x",
+     NULL,
+     "@/config:2:10: while scanning a quoted scalar, found unexpected end of stream\n"},
     {"kind: Config\nkind: Config\n", NULL, "@/config:2:1: the key \"kind\" is given twice\n"},
     {"x: &a https://h\n" CONTEXT "users: [{name: u}]\nclusters:\n- name: c\n  cluster: &c\n"
      "    server: *a\n",
