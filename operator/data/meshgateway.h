@@ -77,6 +77,9 @@ struct meshgateway {
  * Reads a MeshGateway object, as the API server stores it or a file holds it. 0, or -1 with at
  * least one problem added; then *ret is untouched. Tolerates anything: a wrong type anywhere is a
  * problem with its path, never a crash.
+ *
+ * Checks the rules of the CRD (data/rules.h), and of its structure what the program relies on: a
+ * resource may have been stored before the CRD was what it is. All of it: data/validate.h.
  */
 int meshgateway_parse(json_t *object, const struct config *config, struct meshgateway *ret,
                       struct problems *problems) MUST_CHECK;

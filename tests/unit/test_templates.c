@@ -94,6 +94,41 @@ START_TEST(status_port_gives_way)
 }
 END_TEST
 
+/* Said only where low ports cannot be bound and none is asked for: istiod drops them silently. */
+START_TEST(unprivileged_only_without_low_ports)
+{
+    static const struct {
+        const char *spec;
+        bool said;
+    } cases[] = {
+        {"'ports': [{'port': 80}]", false},
+        {"'ports': [{'port': 80, 'targetPort': 8080}]", false},
+        {"'ports': [{'port': 80, 'targetPort': 8080}], 'deployment': {'hostNetwork': true}", true},
+        {"'ports': [{'port': 80}], 'deployment': {'hostNetwork': true}", false},
+        {"'ports': [{'port': 80, 'targetPort': 'web'}], 'deployment': {'hostNetwork': true}",
+         false},
+        {"'ports': [{'port': 8080}], 'deployment': {'hostNetwork': true}, 'runAsRoot': true",
+         false},
+        {"'ports': [], 'deployment': {'podSecurityContext': {'fsGroup': 5}}", true},
+        {"'ports': [], 'deployment': {'podSecurityContext': {'sysctls': [{'name':"
+         " 'net.ipv4.ip_unprivileged_port_start', 'value': '0'}]}}",
+         false},
+        {"'ports': [], 'deployment': {'podSecurityContext': {'sysctls': [{'name':"
+         " 'net.ipv4.ip_unprivileged_port_start', 'value': '500'}]}}",
+         true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *text = xasprintf(
+            "{'metadata': {'name': 'g'}, 'spec': {'type': 'ingress', %s}}", cases[i].spec);
+        json_auto_t *deployment = render(text, &object_deployment);
+        AUTO_FREE char *rendered = jx_compact(deployment);
+        ck_assert_msg((strstr(rendered, "ISTIO_META_UNPRIVILEGED_POD") != NULL) == cases[i].said,
+                      "%s",
+                      cases[i].spec);
+    }
+}
+END_TEST
+
 START_TEST(same_input_same_bytes)
 {
     json_auto_t *a = render(GATEWAY_SEED, &object_deployment);
