@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes crds/meshgateways.yaml; with --check, tells whether it is up to date.
 
+Exit status 77: there is no kube-apiserver to ask.
+
 The fields, their descriptions and rules are here in hack/crd/; the schemas of Kubernetes' own types
 come from the OpenAPI documents of a kube-apiserver that is started for it.
 """
@@ -13,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "controlplane"))
 
-from controlplane import ControlPlane
+from controlplane import ControlPlane, ControlPlaneError
 
 import rules
 from kubernetes import Types
@@ -80,7 +82,11 @@ def generate() -> str:
 
 def main() -> int:
     target = ROOT / "crds" / "meshgateways.yaml"
-    made = generate()
+    try:
+        made = generate()
+    except ControlPlaneError as e:
+        print(f"cannot ask a kube-apiserver: {e}", file=sys.stderr)
+        return 77
     if sys.argv[1:] == ["--check"]:
         if target.read_text(encoding="utf-8") == made:
             return 0

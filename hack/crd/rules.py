@@ -6,6 +6,8 @@ tests/integration/test_validation.py proves that both give the same verdict: cha
 An empty string, object or list counts as unset everywhere.
 """
 
+from collections.abc import Callable
+
 from schema import Schema, rule
 
 # The Service type in effect: shorthand, canonical field, default of the gateway type.
@@ -262,7 +264,7 @@ def spec(shorthands: dict[str, str], fields: dict[str, Schema]) -> list[Schema]:
     return made
 
 
-def autoscaling(used) -> list[Schema]:
+def autoscaling(used: Callable[[str], str]) -> list[Schema]:
     has_min = f"({used('minReplicas')} || {used('autoscaling.minReplicas')})"
     has_max = f"({used('maxReplicas')} || {used('autoscaling.maxReplicas')})"
     minimum = either("autoscaling.minReplicas", "minReplicas")

@@ -35,7 +35,7 @@ from servers import acme, servers
 CORE = "io.k8s.api.core.v1."
 AUTOSCALING = "io.k8s.api.autoscaling.v2."
 
-# Shorthand -> canonical field; kept in step with operator/data/rules_shorthand.c.
+# Shorthand -> canonical field; operator/data/rules.c has the same table.
 SHORTHANDS = {
     "serviceType": "service.type",
     "serviceExternalTrafficPolicy": "service.externalTrafficPolicy",
