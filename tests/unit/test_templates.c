@@ -140,4 +140,4 @@ START_TEST(same_input_same_bytes)
 END_TEST
 
 UNIT_MAIN("templates", seed_renders_five_kinds, owner_follows_the_uid, status_port_gives_way,
-          same_input_same_bytes)
+          unprivileged_only_without_low_ports, same_input_same_bytes)
