@@ -87,7 +87,7 @@ static const struct options_command description = {
         "Runs the operator: watches MeshGateways and keeps their objects in step, until\n"
         "SIGTERM or SIGINT. Logs JSON lines on stderr. An API server that is not there\n"
         "yet is waited for.",
-    .example = "  meshgateway run --kubeconfig ~/.kube/config --namespace edge\n",
+    .example = "  meshgateway run --kubeconfig ~/.kube/config --namespace edge",
     .items = items,
 };
 
@@ -167,7 +167,9 @@ static void warned(void *arg, const char *text)
 
 static int load(const struct run_options *options, struct runtime *run, struct err *err)
 {
-    if (options->config && config_load(options->config, &run->config, err) < 0)
+    if (!options->config)
+        config_init(&run->config);
+    else if (config_load(options->config, &run->config, err) < 0)
         return -1;
     struct kubeconfig_source source = {
         .path = options->kubeconfig,
@@ -279,7 +281,6 @@ int cmd_run(int argc, char **argv)
     }
     log_set_level((enum log_level)log_level_parse(options.log_level));
     struct runtime run = {.loop = loop_new()};
-    config_init(&run.config);
     struct err err = {0};
     if (load(&options, &run, &err) < 0 || run_until_stopped(&options, &run, &err) < 0) {
         fprintf(stderr, "meshgateway run: %s\n", err.msg);
