@@ -68,67 +68,66 @@ static json_t *with_spec(const char *spec)
     return OBJ(F("spec", parsed));
 }
 
+static const struct {
+    const char *spec;
+    const char *problems;
+    bool goes_on;
+} verdict_cases[] = {
+    {"{}", "", true},
+    {"{\"count\":1}", "", true},
+    {"{\"count\":1.0}", "", true},
+    {"{\"count\":0}", "spec.count: must be at least 1", true},
+    {"{\"count\":2147483648}", "spec.count: must be at most 2147483647", true},
+    {"{\"count\":1.5}", "spec.count: must be a whole number, not a number", false},
+    {"{\"count\":\"1\"}", "spec.count: must be a whole number, not a string", false},
+    {"{\"big\":9223372036854775807}", "", true},
+    {"{\"big\":1e300}", "spec.big: must be a whole number, not a number", false},
+    {"{\"ratio\":0.5}", "", true},
+    {"{\"ratio\":1.5}", "spec.ratio: must be at most 1", true},
+    {"{\"on\":\"yes\"}", "spec.on: must be true or false, not a string", false},
+    {"{\"name\":\"é\xc3\xa9\xc3\xa9\xc3\xa9\"}", "", true},
+    {"{\"name\":\"\"}", "spec.name: must have at least 1 characters", true},
+    {"{\"name\":\"abcde\"}", "spec.name: must have at most 4 characters", false},
+    {"{\"name\":\"A\"}", "spec.name: must match ^([a-z]|é)*$", true},
+    {"{\"mode\":\"\"}", "", true},
+    {"{\"mode\":\"C\"}", "spec.mode: must be one of: A, B", false},
+    {"{\"target\":5}", "", true},
+    {"{\"target\":\"5%\"}", "", true},
+    {"{\"target\":\"5\"}", "spec.target: must match ^[0-9]+%$", true},
+    {"{\"target\":-5}", "spec.target: must be at least 0", true},
+    {"{\"target\":true}", "spec.target: must be a whole number or a string, not a boolean", false},
+    {"{\"labels\":{\"a.b/c\":1}}", "spec.labels[\"a.b/c\"]: must be a string, not a number", false},
+    {"{\"labels\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"}}",
+     "spec.labels: must have at most 2 members",
+     false},
+    {"{\"any\":{\"x\":[{\"y\":null}]}}", "", true},
+    {"{\"any\":7}", "", true},
+    {"{\"tags\":[]}", "spec.tags: must have at least 1 elements", true},
+    {"{\"tags\":[\"a\",\"b\",\"c\",\"d\"]}", "spec.tags: must have at most 3 elements", false},
+    {"{\"tags\":[\"a\",\"b\",\"a\"]}", "spec.tags[2]: is there twice: \"a\"", true},
+    {"{\"tags\":[\"a\",null]}", "spec.tags[1]: must be a string, not null", false},
+    {"{\"ports\":[{}]}", "spec.ports[0].port: is required", false},
+    {"{\"ports\":[{\"port\":1},{\"port\":1,\"protocol\":\"UDP\"}]}", "", true},
+    {"{\"ports\":[{\"port\":1},{\"port\":1,\"protocol\":\"TCP\"}]}",
+     "spec.ports[1]: is there twice: {\"port\":1,\"protocol\":\"TCP\"}",
+     true},
+    {"{\"ports\":{}}", "spec.ports: must be a list, not an object", false},
+    {"{\"ports\":[{\"port\":1,\"x\":2}]}", "spec.ports[0].x: unknown field", false},
+    {"{\"count\":{\"a\":1}}",
+     "spec.count.a: unknown field; spec.count: must be a whole number, not an object",
+     false},
+};
+
 START_TEST(verdicts)
 {
-    static const struct {
-        const char *spec;
-        const char *problems;
-        bool goes_on;
-    } cases[] = {
-        {"{}", "", true},
-        {"{\"count\":1}", "", true},
-        {"{\"count\":1.0}", "", true},
-        {"{\"count\":0}", "spec.count: must be at least 1", true},
-        {"{\"count\":2147483648}", "spec.count: must be at most 2147483647", true},
-        {"{\"count\":1.5}", "spec.count: must be a whole number, not a number", false},
-        {"{\"count\":\"1\"}", "spec.count: must be a whole number, not a string", false},
-        {"{\"big\":9223372036854775807}", "", true},
-        {"{\"big\":1e300}", "spec.big: must be a whole number, not a number", false},
-        {"{\"ratio\":0.5}", "", true},
-        {"{\"ratio\":1.5}", "spec.ratio: must be at most 1", true},
-        {"{\"on\":\"yes\"}", "spec.on: must be true or false, not a string", false},
-        {"{\"name\":\"é\xc3\xa9\xc3\xa9\xc3\xa9\"}", "", true},
-        {"{\"name\":\"\"}", "spec.name: must have at least 1 characters", true},
-        {"{\"name\":\"abcde\"}", "spec.name: must have at most 4 characters", false},
-        {"{\"name\":\"A\"}", "spec.name: must match ^([a-z]|é)*$", true},
-        {"{\"mode\":\"\"}", "", true},
-        {"{\"mode\":\"C\"}", "spec.mode: must be one of: A, B", false},
-        {"{\"target\":5}", "", true},
-        {"{\"target\":\"5%\"}", "", true},
-        {"{\"target\":\"5\"}", "spec.target: must match ^[0-9]+%$", true},
-        {"{\"target\":-5}", "spec.target: must be at least 0", true},
-        {"{\"target\":true}",
-         "spec.target: must be a whole number or a string, not a boolean",
-         false},
-        {"{\"labels\":{\"a.b/c\":1}}",
-         "spec.labels[\"a.b/c\"]: must be a string, not a number",
-         false},
-        {"{\"labels\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"}}",
-         "spec.labels: must have at most 2 members",
-         false},
-        {"{\"any\":{\"x\":[{\"y\":null}]}}", "", true},
-        {"{\"any\":7}", "", true},
-        {"{\"tags\":[]}", "spec.tags: must have at least 1 elements", true},
-        {"{\"tags\":[\"a\",\"b\",\"c\",\"d\"]}", "spec.tags: must have at most 3 elements", false},
-        {"{\"tags\":[\"a\",\"b\",\"a\"]}", "spec.tags[2]: is there twice: \"a\"", true},
-        {"{\"tags\":[\"a\",null]}", "spec.tags[1]: must be a string, not null", false},
-        {"{\"ports\":[{}]}", "spec.ports[0].port: is required", false},
-        {"{\"ports\":[{\"port\":1},{\"port\":1,\"protocol\":\"UDP\"}]}", "", true},
-        {"{\"ports\":[{\"port\":1},{\"port\":1,\"protocol\":\"TCP\"}]}",
-         "spec.ports[1]: is there twice: {\"port\":1,\"protocol\":\"TCP\"}",
-         true},
-        {"{\"ports\":{}}", "spec.ports: must be a list, not an object", false},
-        {"{\"ports\":[{\"port\":1,\"x\":2}]}", "spec.ports[0].x: unknown field", false},
-        {"{\"count\":{\"a\":1}}",
-         "spec.count.a: unknown field; spec.count: must be a whole number, not an object",
-         false},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        json_auto_t *object = with_spec(cases[i].spec);
+    for (size_t i = 0; i < ARRAY_LEN(verdict_cases); i++) {
+        json_auto_t *object = with_spec(verdict_cases[i].spec);
         bool goes_on;
         AUTO_FREE char *found = problems_of(object, &goes_on);
-        ck_assert_msg(strcmp(found, cases[i].problems) == 0, "%s: %s", cases[i].spec, found);
-        ck_assert_msg(goes_on == cases[i].goes_on, "%s: goes on: %d", cases[i].spec, goes_on);
+        ck_assert_msg(
+            strcmp(found, verdict_cases[i].problems) == 0, "%s: %s", verdict_cases[i].spec, found);
+        ck_assert_msg(
+            goes_on == verdict_cases[i].goes_on, "%s: goes on: %d", verdict_cases[i].spec, goes_on);
     }
 }
 END_TEST
