@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/metrics.h"
+#include "kube/watch.h"
+#include "support/fakecredentials.h"
+#include "support/fakeserver.h"
+#include "support/trace.h"
+#include "support/unit.h"
+
+#define HEAD       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+#define META(rest) "\"metadata\":{" rest "}"
+#define THING(name, version)                                                                       \
+    "{\"kind\":\"Thing\",\"apiVersion\":\"x.io/v1\"," META(                                        \
+        "\"name\":\"" name "\",\"resourceVersion\":\"" version "\"") "}"
+#define EVENT(type, object)     "{\"type\":\"" type "\",\"object\":" object "}\n"
+#define ADDED(name, version)    EVENT("ADDED", THING(name, version))
+#define MODIFIED(name, version) EVENT("MODIFIED", THING(name, version))
+#define DELETED(name, version)  EVENT("DELETED", THING(name, version))
+#define BOOKMARK(version)                                                                          \
+    EVENT("BOOKMARK", "{\"kind\":\"Thing\"," META("\"resourceVersion\":\"" version "\"") "}")
+#define END(version)                                                                               \
+    EVENT("BOOKMARK",                                                                              \
+          "{\"kind\":\"Thing\"," META("\"resourceVersion\":\"" version "\",\"annotations\":{"      \
+                                      "\"k8s.io/initial-events-end\":\"true\"}") "}")
+#define EXPIRED "{\"kind\":\"Status\",\"reason\":\"Expired\",\"message\":\"too old\",\"code\":410}"
+#define ERROR(code, rest)                                                                          \
+    "HTTP/1.1 " code "\r\nContent-Type: application/json\r\nConnection: close\r\n" rest
+#define LIST(version, token, items)                                                                \
+    HEAD "{\"kind\":\"ThingList\"," META("\"resourceVersion\":\"" version                          \
+                                         "\",\"continue\":\"" token "\"") ",\"items\":[" items     \
+                                                                          "]}"
+#define ITEM(name) "{\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"1\"}}"
+#define FORBIDDEN_FIELD                                                                            \
+    ERROR("422 Invalid", "\r\n{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"f\"}")
+
+#define ENDS(text)                                                                                 \
+    {                                                                                              \
+        .bytes = (text), .after = FAKESERVER_CLOSE                                                 \
+    }
+#define STAYS(text)                                                                                \
+    {                                                                                              \
+        .bytes = (text), .after = FAKESERVER_KEEP                                                  \
+    }
+#define CUT(text)                                                                                  \
+    {                                                                                              \
+        .bytes = (text), .after = FAKESERVER_RESET                                                 \
+    }
+
+static const struct object_kind things = {"x.io", "v1", "things", "Thing"};
+
+/* Short, so that nothing has to be waited for; long where a test is not about that time. */
+static const struct kube_timing timing = {.connect = 5000,
+                                          .request = 5000,
+                                          .answer = 5000,
+                                          .list_idle = 5000,
+                                          .sync_quiet = 5000,
+                                          .silence = 5000,
+                                          .grace = 5000,
+                                          .short_watch = 20,
+                                          .stable = 10000,
+                                          .backoff_min = 4,
+                                          .backoff_max = 16,
+                                          .watch_min = 300000,
+                                          .watch_max = 600000};
+
+struct fixture {
+    struct loop *loop;
+    struct fakeserver *server;
+    struct kubeconfig config;
+    struct credentials *credentials;
+    struct kube_timing timing;
+    struct kube *kube;
+    struct trace trace;
+    struct watch *watch;
+    const char *free_at; /* frees the watch in the callback that gives this line */
+};
+
+static void add(struct fixture *f, const char *line)
+{
+    bool ends = f->free_at && strcmp(line, f->free_at) == 0;
+    if (ends)
+        watch_free(TAKE(f->watch));
+    trace_add(&f->trace, line);
+}
+
+static void on_begin(void *arg)
+{
+    add(arg, "begin");
+}
+
+static void on_object(void *arg, json_t *object)
+{
+    ck_assert_str_eq(jx_str(object, "kind", ""), "Thing");
+    ck_assert_str_eq(jx_str(object, "apiVersion", ""), "x.io/v1");
+    AUTO_FREE char *line = xasprintf("object %s", object_name(object));
+    add(arg, line);
+}
+
+static void on_deleted(void *arg, json_t *object)
+{
+    AUTO_FREE char *line = xasprintf("deleted %s", object_name(object));
+    add(arg, line);
+}
+
+static void on_synced(void *arg)
+{
+    add(arg, "synced");
+}
+
+static void on_state(void *arg, const struct err *err)
+{
+    AUTO_FREE char *line =
+        err ? xasprintf("state %s %s", err_kind_name(err->kind), err->reason[0] ? err->reason : "-")
+            : xstrdup("state ok");
+    add(arg, line);
+}
+
+static const struct watch_sink sink = {.begin = on_begin,
+                                       .object = on_object,
+                                       .deleted = on_deleted,
+                                       .synced = on_synced,
+                                       .state = on_state};
+
+static void set_up(struct fixture *f, const struct fakeserver_reply *replies, size_t count)
+{
+    *f = (struct fixture){.loop = loop_new(), .timing = timing};
+    f->server = fakeserver_new(f->loop);
+    fakeserver_add(f->server, replies, count);
+    f->trace = (struct trace){.loop = f->loop, .text = STRBUF_INIT(1 << 20)};
+    f->config.server = xstrdup(fakeserver_url(f->server));
+    f->credentials = credentials_new(f->loop, &f->config);
+    const struct kube_options options = {
+        .max_inflight = 1, .user_agent = "tests", .timing = &f->timing};
+    f->kube = kube_new(f->loop, f->credentials, &options, NULL);
+    f->watch = watch_new(f->kube, &things, "n", "a=b", &sink, f);
+}
+
+static void tear_down(struct fixture *f)
+{
+    watch_free(f->watch);
+    trace_linger(&f->trace, 5);
+    ck_assert_str_eq(f->trace.text.text, ""); /* no callback after watch_free() */
+    kube_free(f->kube);
+    credentials_free(f->credentials);
+    kubeconfig_done(&f->config);
+    fakeserver_free(f->server);
+    loop_free(f->loop);
+    strbuf_done(&f->trace.text);
+    metrics_reset();
+}
+
+/* The server waits for the request beyond the script, which gets no answer. */
+static void run_script(struct fixture *f, size_t requests)
+{
+    for (int i = 0; fakeserver_requests(f->server) < requests; i++) {
+        ck_assert_msg(i < 10000,
+                      "only %zu requests after:\n%s",
+                      fakeserver_requests(f->server),
+                      f->trace.text.text);
+        trace_linger(&f->trace, 1);
+    }
+}
+
+/* For each request the version it starts from: "all" objects by a watch, "list", or a number. */
+static char *versions_asked(const struct fixture *f)
+{
+    struct strbuf out = STRBUF_INIT(1 << 16);
+    for (size_t i = 0; i < fakeserver_requests(f->server); i++) {
+        const char *request = fakeserver_request(f->server, i);
+        const char *version = strstr(request, "&resourceVersion=");
+        const char *token = strstr(request, "&continue=");
+        bool list = !strstr(request, "watch=1");
+        ck_assert(strncmp(request, "GET /apis/x.io/v1/namespaces/n/things?", 38) == 0);
+        ck_assert_ptr_nonnull(strstr(request, "labelSelector=a%3Db"));
+        ck_assert((strstr(request, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan") !=
+                   NULL) == (!list && !version));
+        ck_assert((strstr(request, "Accept-Encoding: gzip") != NULL) == list);
+        strbuf_adds(&out, i ? " " : "");
+        if (list)
+            strbuf_addf(&out,
+                        "list%s%s%.*s",
+                        strstr(request, "limit=500") ? "" : "-whole",
+                        token ? "-" : "",
+                        token ? (int)strcspn(token + 10, "& ") : 0,
+                        token ? token + 10 : "");
+        else if (version)
+            strbuf_addf(&out, "%.*s", (int)strcspn(version + 17, "& "), version + 17);
+        else
+            strbuf_adds(&out, "all");
+    }
+    return strbuf_take(&out);
+}
+
+#define MAX_REPLIES 8
+
+/* What the server says, what the sink hears, and what is asked, in the order of time. */
+static const struct {
+    const char *name;
+    struct fakeserver_reply replies[MAX_REPLIES];
+    const char *heard, *asked;
+} scripts[] = {
+    {"initial events, changes, orderly end",
+     {ENDS(HEAD ADDED("a", "9") ADDED("b", "3") END("10") MODIFIED("a", "11") DELETED("b", "12"))},
+     "begin\nobject a\nobject b\nsynced\nobject a\ndeleted b\n",
+     "all 12"},
+    {"bookmarks move on",
+     {ENDS(HEAD END("10") BOOKMARK("15") ADDED("c", "16") BOOKMARK("20"))},
+     "begin\nsynced\nobject c\n",
+     "all 20"},
+    {"half a line is not applied",
+     {ENDS(HEAD END("10") ADDED("a", "11") "{\"type\":\"ADDED\",\"obj")},
+     "begin\nsynced\nobject a\n",
+     "all 11"},
+    {"reset", {CUT(HEAD END("10") ADDED("a", "11"))}, "begin\nsynced\nobject a\n", "all 11"},
+    {"410 as an event",
+     {ENDS(HEAD ADDED("a", "1") END("10") ADDED("a", "11") EVENT("ERROR", EXPIRED)),
+      ENDS(HEAD END("30") MODIFIED("b", "31"))},
+     "begin\nobject a\nsynced\nobject a\nbegin\nsynced\nobject b\n",
+     "all all 31"},
+    {"410 as an answer",
+     {ENDS(HEAD END("10") ADDED("a", "11")),
+      ENDS(ERROR("410 Gone", "\r\n" EXPIRED)),
+      ENDS(HEAD END("30") ADDED("a", "31"))},
+     "begin\nsynced\nobject a\nbegin\nsynced\nobject a\n",
+     "all 11 all 31"},
+    {"410 Gone without a code, in text",
+     {ENDS(HEAD END("10") ADDED("a", "11")), ENDS(ERROR("410 Gone", "\r\ngone"))},
+     "begin\nsynced\nobject a\n",
+     "all 11 all"},
+    {"410 of a continue token",
+     {ENDS(FORBIDDEN_FIELD),
+      ENDS(LIST("5", "t", ITEM("a"))),
+      ENDS(ERROR("410 Gone", "\r\n" EXPIRED)),
+      ENDS(LIST("8", "", ITEM("a") "," ITEM("b")))},
+     "begin\nobject a\nbegin\nobject a\nobject b\nsynced\n",
+     "all list list-t list-whole 8"},
+    {"fallback to pages",
+     {ENDS(FORBIDDEN_FIELD),
+      ENDS(LIST("5", "t%2F", ITEM("a") "," ITEM("b"))),
+      ENDS(LIST("5", "", ITEM("c"))),
+      ENDS(HEAD ADDED("d", "6"))},
+     "begin\nobject a\nobject b\nobject c\nsynced\nobject d\n",
+     "all list list-t%252F 5 6"},
+    {"a list that is cut",
+     {ENDS(FORBIDDEN_FIELD), ENDS(HEAD "{\"items\":[" ITEM("a")), ENDS(LIST("5", "", ""))},
+     "begin\nobject a\nstate internal -\nbegin\nsynced\nstate ok\n",
+     "all list list 5"},
+    {"dies before the end of the initial events",
+     {ENDS(HEAD ADDED("a", "1")),
+      CUT(HEAD ADDED("a", "1")),
+      ENDS(HEAD ADDED("a", "1") END("10") ADDED("b", "11"))},
+     "begin\nobject a\nstate unavailable ShortWatch\nbegin\nobject a\nstate unavailable Transport\n"
+     "begin\nobject a\nsynced\nstate ok\nobject b\n",
+     "all all all 11"},
+    {"deleted before the end of the initial events",
+     {ENDS(HEAD ADDED("a", "1") DELETED("a", "2") ADDED("b", "3") DELETED("b", "4") ADDED("b", "5")
+               END("10") ADDED("c", "11"))},
+     "begin\nobject a\nobject b\nobject b\nsynced\ndeleted a\nobject c\n",
+     "all 11"},
+    {"events of later versions, of other kinds and without a name",
+     {ENDS(HEAD END("10") EVENT("SIGNAL", "[7]") EVENT("ADDED", "{\"kind\":\"Table\"}") EVENT(
+         "ADDED", "{\"kind\":\"Thing\"," META("\"name\":7") "}") "\n" ADDED("a", "11"))},
+     "begin\nsynced\nobject a\n",
+     "all 11"},
+    {"an event that cannot be read is left out the second time",
+     {ENDS(HEAD END("10") "{\"type\":\"ADDED\"}\n" ADDED("never", "11")),
+      ENDS(HEAD "junk\n" ADDED("a", "12"))},
+     "begin\nsynced\nstate internal -\nobject a\n",
+     "all 10 12"},
+    {"kind not served, and served later",
+     {ENDS("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\r\n404 page not found\n"),
+      ENDS("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\r\n404 page not found\n"),
+      ENDS(HEAD END("10") ADDED("a", "11"))},
+     "state not-found KindNotServed\nbegin\nsynced\nstate ok\nobject a\n",
+     "all all all 11"},
+    {"kind deleted under a watch",
+     {ENDS(HEAD ADDED("a", "1") END("10") DELETED("a", "11")),
+      ENDS("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\r\n404 page not found\n"),
+      ENDS(HEAD END("20") ADDED("b", "21"))},
+     "begin\nobject a\nsynced\ndeleted a\nstate not-found KindNotServed\nbegin\nsynced\nstate ok\n"
+     "object b\n",
+     "all 11 all 21"},
+    {"forbidden, throttled, broken: from the same version",
+     {ENDS(HEAD END("10") ADDED("a", "11")),
+      ENDS(ERROR("403 Forbidden", "\r\n{}")),
+      ENDS(ERROR("429 Slow", "\r\n{}")),
+      ENDS(ERROR("503 No", "\r\nno")),
+      ENDS("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>"),
+      ENDS(HEAD ADDED("b", "12"))},
+     "begin\nsynced\nobject a\nstate denied -\nstate throttled -\nstate unavailable -\n"
+     "state unavailable -\nobject b\n",
+     "all 11 11 11 11 11 12"},
+    {"a version of the future or one that is none",
+     {ENDS(HEAD END("10") ADDED("a", "11")),
+      ENDS(ERROR("504 T", "\r\n{\"kind\":\"Status\",\"reason\":\"Timeout\",\"details\":{\"causes\":"
+                          "[{\"reason\":\"ResourceVersionTooLarge\"}]}}")),
+      ENDS(HEAD END("20") ADDED("a", "21")),
+      ENDS(ERROR("400 Bad", "\r\n{}"))},
+     "begin\nsynced\nobject a\nstate unavailable ResourceVersionTooLarge\nbegin\nsynced\nstate ok\n"
+     "object a\nstate invalid -\n",
+     "all 11 all 21 all"},
+    {"an error within the stream, but throttling, starts over",
+     {ENDS(HEAD END("10") EVENT("ERROR", "{\"code\":429,\"kind\":\"Status\"}")),
+      ENDS(HEAD EVENT("ERROR", "{\"code\":500,\"reason\":\"InternalError\"}"))},
+     "begin\nsynced\nstate throttled -\nstate unavailable InternalError\n",
+     "all 10 all"},
+};
+
+START_TEST(test_scripts)
+{
+    for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
+        for (size_t step = 0; step < 2; step++) {
+            struct fakeserver_reply replies[MAX_REPLIES];
+            size_t count = 0;
+            for (; count < MAX_REPLIES && scripts[i].replies[count].bytes; count++) {
+                replies[count] = scripts[i].replies[count];
+                /* What is reset may lose what was sent: then as one piece, and read before. */
+                replies[count].step = replies[count].after == FAKESERVER_RESET ? 0 : step;
+            }
+            struct fixture f;
+            set_up(&f, replies, count);
+            ck_assert_uint_eq(f.trace.text.len, 0);
+            run_script(&f, count + 1);
+            AUTO_FREE char *asked = versions_asked(&f);
+            AUTO_FREE char *got = xasprintf("%s:\n%s%s", scripts[i].name, f.trace.text.text, asked);
+            AUTO_FREE char *want =
+                xasprintf("%s:\n%s%s", scripts[i].name, scripts[i].heard, scripts[i].asked);
+            ck_assert_str_eq(got, want);
+            strbuf_clear(&f.trace.text);
+            tear_down(&f);
+        }
+    }
+}
+END_TEST
+
+UNIT_MAIN("watch", test_scripts)
