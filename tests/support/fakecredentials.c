@@ -66,7 +66,7 @@ void credentials_cancel(struct credentials *credentials, credentials_cb *cb, voi
                 (credentials->waiting - i) * sizeof(credentials->waits[0]));
         return;
     }
-    assert(!"nobody waits so");
+    assert(false && "nobody waits so");
 }
 
 void credentials_rejected(struct credentials *credentials)

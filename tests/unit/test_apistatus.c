@@ -281,13 +281,13 @@ START_TEST(test_events)
         struct decode_event event = {.object = NULL};
         struct err err = {.kind = ERR_NONE};
         int result = decode_event(cases[i].line, strlen(cases[i].line), &event, &err);
-        json_auto_t *object = event.object;
         ck_assert_int_eq(result, cases[i].result);
         ck_assert_int_eq(err.kind, result < 0 ? ERR_INTERNAL : ERR_NONE);
         if (result < 0)
             continue;
         ck_assert_int_eq(event.type, cases[i].type);
         ck_assert(event.initial_end == cases[i].end);
+        json_decref(event.object);
     }
 }
 END_TEST
