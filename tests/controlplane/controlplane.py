@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,7 @@ class ControlPlane:
     """See the top of the file.
 
     `components` are those beside etcd and kube-apiserver; `nodes` are kwok's fake nodes.
+    `prepare` is called when the API server is ready and nothing else runs yet.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class ControlPlane:
         keep: bool = False,
         stay: bool = False,
         hpa_sync: str = "2s",
+        prepare: Callable[[ControlPlane], None] | None = None,
     ) -> None:
         extra = tuple(COMPONENTS[2:]) if tuple(components) == ("all",) else tuple(components)
         for name in extra:
@@ -115,6 +117,7 @@ class ControlPlane:
         self.keep = keep or directory is not None
         self.stay = stay
         self.hpa_sync = hpa_sync
+        self._prepare_api = prepare
         self.dir = (
             Path(directory) if directory else Path(tempfile.mkdtemp(prefix="meshgateway-cp-"))
         )
@@ -147,10 +150,12 @@ class ControlPlane:
         self.dir.mkdir(parents=True, exist_ok=True)
         os.chmod(self.dir, 0o700)
         self._bin = find_binaries(self.components)
-        self._prepare()
+        self._make_files()
         for name in self.components:
             self._spawn(name)
             self._wait(name)
+            if name == "kube-apiserver" and self._prepare_api is not None:
+                self._prepare_api(self)
 
     def stop(self) -> None:
         """Ends every process, the last one first; removes the directory unless it was given."""
@@ -312,7 +317,7 @@ class ControlPlane:
         self._reserved.append(s)
         return int(s.getsockname()[1])
 
-    def _prepare(self) -> None:
+    def _make_files(self) -> None:
         d = self.dir
         for sub in ("logs", "pki", "etcd"):
             (d / sub).mkdir(exist_ok=True)

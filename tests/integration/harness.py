@@ -411,6 +411,15 @@ def binary() -> str:
     return os.environ.get("MESHGATEWAY_BIN", str(ROOT / "build" / "asan" / "meshgateway"))
 
 
+def _install_crd(plane: ControlPlane) -> None:
+    """The CRD, before anything runs that looks at the list of kinds only every half minute."""
+    global cp
+    cp = plane
+    cp.kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
+    crd_established()
+    cp.restart("kube-apiserver", kill=True)
+
+
 def install() -> None:
     """The shipped manifests, as `kubectl apply -k` installs them."""
     cp.kubectl("apply", "--server-side", "-k", str(ROOT / "manifests"))
@@ -442,7 +451,7 @@ def install() -> None:
 
 def crd_established() -> None:
     def check() -> bool:
-        conditions = cp.must("GET", CRD).get("status", {}).get("conditions", [])
+        conditions = cp.must("GET", CRD).get("status", {}).get("conditions") or []
         return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
     eventually(check, "the CRD is established", 30)
@@ -469,7 +478,7 @@ def main() -> int:
         print(f"skipped: no program at {binary()} (MESHGATEWAY_BIN)")
         return 77
     try:
-        cp = ControlPlane(("all",))
+        cp = ControlPlane(("all",), prepare=_install_crd)
         cp.__enter__()
     except ControlPlaneError as e:
         print(f"skipped: {e}")

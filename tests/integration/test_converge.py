@@ -338,6 +338,7 @@ class Scope(h.IntegrationTest):
             f"{e['verb']} {e['requestURI']}"
             for e in h.cp.audit_events(mark, h.OPERATOR_USER)
             if e.get("responseStatus", {}).get("code") in (401, 403)
+            and e.get("objectRef", {}).get("namespace", self.ns) == self.ns
         ]
         self.assertEqual(refused, [])
         self.assertEqual(operator.stop(), 0)

@@ -105,6 +105,7 @@ class Rights(h.IntegrationTest):
             for rule in rules:
                 if resource in rule["resources"]:
                     rule["verbs"] = [v for v in rule["verbs"] if v != verb]
+            rules[:] = [rule for rule in rules if rule["verbs"]]
 
         self.change_role(change)
         time.sleep(0.5)  # the authorizer learns of it by a watch
