@@ -136,7 +136,7 @@ def assign_address(namespace: str, name: str, *addresses: str) -> None:
 
 def condition(document: dict[str, Any] | None, kind: str) -> dict[str, Any]:
     """The condition of this type; {} when there is none."""
-    conditions = (document or {}).get("status", {}).get("conditions", [])
+    conditions = (document or {}).get("status", {}).get("conditions") or []
     return next((c for c in conditions if c["type"] == kind), {})
 
 
