@@ -89,6 +89,10 @@ static void emit_listed(struct pass *pass, const char *reason, const struct strb
     if (!names->len)
         return;
     AUTO_FREE char *note = xasprintf("%s %s", reason, names->text);
+    LOG_INFO("children changed",
+             LS("object", pass->key),
+             LS("reason", reason),
+             LS("children", names->text));
     emit(pass, "Normal", reason, note);
 }
 
@@ -204,7 +208,6 @@ static void note_success(struct pass *pass, const struct plan_step *step, bool c
         add_name(&pass->created, step);
     else if (step->repair)
         add_name(&pass->repaired, step);
-    LOG_DEBUG("applied", LS("object", pass->key), LS("kind", step->kind->kind));
 }
 
 static void send_ready_steps(struct pass *pass);

@@ -13,6 +13,7 @@ struct step {
     struct kube_call *call;
     step_done *done;
     void *arg;
+    bool released; /* what excludes our fields was taken away, once */
 };
 
 static void finish(struct step *step, enum step_outcome outcome, const struct kube_reply *reply)
@@ -104,10 +105,39 @@ static void create_answered(void *arg, const struct kube_reply *reply)
     }
 }
 
+static void send_apply(struct step *step);
+
+static void released(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind && reply->err.kind != ERR_CONFLICT)
+        finish(step, STEP_FAILED, reply);
+    else
+        send_apply(step);
+}
+
+/*
+ * minAvailable and maxUnavailable exclude each other, but apply leaves alone what another field
+ * manager owns: when somebody swapped one for the other, ours is refused until theirs is gone.
+ */
+static void release_excluded(struct step *step)
+{
+    bool min = jx_get(step->plan->body, "spec.minAvailable") != NULL;
+    json_auto_t *body =
+        OBJ(F("metadata", OBJ(F("uid", STR(step->plan->uid)))),
+            F("spec", OBJ(F(min ? "maxUnavailable" : "minAvailable", json_null()))));
+    struct kube_request request = request_for(step, KUBE_PATCH);
+    request.body = body;
+    step->released = true;
+    call(step, &request, released);
+}
+
 static void apply_answered(void *arg, const struct kube_reply *reply)
 {
     struct step *step = arg;
-    if (reply->err.kind == ERR_CONFLICT) {
+    if (reply->err.kind == ERR_INVALID && step->plan->kind == &object_pdb && !step->released) {
+        release_excluded(step);
+    } else if (reply->err.kind == ERR_CONFLICT) {
         forget_child(step);
         finish(step, STEP_AGAIN, reply);
     } else if (reply->err.kind) {
