@@ -12,4 +12,4 @@ need_command kubectl "https://kubernetes.io/docs/tasks/tools/ has it for every s
 step "control plane" tests/controlplane/build.sh
 build_preset release
 exec python3 tests/bench/bench.py --binary build/release/meshgateway \
-    --loadgen build/release/tests/support/loadgen "$@"
+    --loadgen build/release/tests/loadgen "$@"

@@ -94,7 +94,7 @@ class Operator:
             if done >= passes and waiting == 0:
                 return time.monotonic() - self.started
             assert self.process.poll() is None, self.log.read_text()[-2000:]
-            time.sleep(0.05)
+            time.sleep(0.25)
 
     def resident_mib(self, field: str = "VmRSS") -> float:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -174,25 +174,28 @@ class Bench:
     def raw_requests(self, gateways: list[dict[str, Any]], status: dict[str, Any]) -> Path:
         """The requests that the operator would send for these gateways, one JSON line each."""
         path = self.cp.dir / f"raw-{gateways[0]['metadata']['namespace']}.jsonl"
+        query = "?fieldManager=meshgateway-operator&force=true"
+        specs = [
+            {**{k: g[k] for k in ("apiVersion", "kind", "spec")}, "metadata": identity(g)}
+            for g in gateways
+        ]
+        bodies: dict[str, list[dict[str, Any]]] = {g["metadata"]["name"]: [] for g in gateways}
+        for body in documents_of(self.render(specs)[0]):
+            bodies[body["metadata"]["name"]].append(body)
         lines = []
         for live in gateways:
-            namespace, name = live["metadata"]["namespace"], live["metadata"]["name"]
+            namespace, name, uid = (live["metadata"][k] for k in ("namespace", "name", "uid"))
             owner = {
                 "apiVersion": live["apiVersion"], "kind": live["kind"], "name": name,
-                "uid": live["metadata"]["uid"], "controller": True, "blockOwnerDeletion": True,
+                "uid": uid, "controller": True, "blockOwnerDeletion": True,
             }  # fmt: skip
-            query = "?fieldManager=meshgateway-operator&force=true"
-            spec = {k: live[k] for k in ("apiVersion", "kind", "spec")}
-            spec["metadata"] = {"name": name, "namespace": namespace}
-            for body in documents_of(self.render([spec])[0]):
+            for body in bodies[name]:
                 body["metadata"]["ownerReferences"] = [owner]
                 body["metadata"]["resourceVersion"] = "1"
-                url = h.path(body["kind"], namespace, body["metadata"]["name"])
-                lines.append({"path": url + query, "body": body})
+                lines.append({"path": h.path(body["kind"], namespace, name) + query, "body": body})
             body = {
                 "apiVersion": live["apiVersion"], "kind": live["kind"],
-                "metadata": {**spec["metadata"], "uid": live["metadata"]["uid"]},
-                "status": status,
+                "metadata": {**identity(live), "uid": uid}, "status": status,
             }  # fmt: skip
             url = h.path("MeshGateway", namespace, name) + "/status"
             lines.append({"path": url + query, "body": body})
@@ -289,6 +292,10 @@ class Bench:
             self.row(f"steady state for {self.args.steady} s: writes", f"{count}", "0")
         finally:
             operator.stop()
+
+
+def identity(document: dict[str, Any]) -> dict[str, Any]:
+    return {k: document["metadata"][k] for k in ("name", "namespace")}
 
 
 def documents_of(text: str) -> list[dict[str, Any]]:

@@ -114,6 +114,7 @@ static CURL *make_handle(const struct load *load)
         die("libcurl", "no handle");
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PATCH");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, load->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "meshgateway-loadgen");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT, 60L);

@@ -29,12 +29,21 @@ static void tear_down(void)
     config_done(&config);
 }
 
-static const struct plan_step *find(const struct plan *plan, const struct object_kind *kind)
+static bool has(const struct plan *plan, const struct object_kind *kind)
 {
     for (size_t i = 0; i < plan->count; i++)
         if (plan->steps[i].kind == kind)
-            return &plan->steps[i];
-    return NULL;
+            return true;
+    return false;
+}
+
+static const struct plan_step *find(const struct plan *plan, const struct object_kind *kind)
+{
+    ck_assert(has(plan, kind));
+    size_t i = 0;
+    while (plan->steps[i].kind != kind)
+        i++;
+    return &plan->steps[i];
 }
 
 /* Plans and carries it out; the plan after that is for the caller, who frees it. */
@@ -145,7 +154,7 @@ START_TEST(what_the_server_turned_into_something_else_is_not_fought)
     observe_applied(gw, &object_service, step->body, step->desired, answer);
     plan_done(&plan);
     cluster_plan(gw, &plan);
-    ck_assert_ptr_null(find(&plan, &object_service));
+    ck_assert(!has(&plan, &object_service));
     plan_done(&plan);
     tear_down();
 }
@@ -179,7 +188,6 @@ START_TEST(replicas_are_handed_over_before_they_are_dropped)
     struct plan plan;
     cluster_plan(gw, &plan);
     const struct plan_step *step = find(&plan, &object_deployment);
-    ck_assert_ptr_nonnull(step);
     ck_assert_int_eq(step->hand_over, 3);
     ck_assert_ptr_null(jx_get(step->body, "spec.replicas"));
     plan_done(&plan);
@@ -212,7 +220,6 @@ START_TEST(a_live_selector_is_kept)
     struct plan plan;
     cluster_plan(gw, &plan);
     const struct plan_step *step = find(&plan, &object_deployment);
-    ck_assert_ptr_nonnull(step); /* the pods get the label */
     const json_t *selector = jx_object(step->body, "spec.selector.matchLabels");
     const json_t *labels = jx_object(step->body, "spec.template.metadata.labels");
     ck_assert_str_eq(json_string_value(json_object_get(selector, "istio.io/rev")), "old");
