@@ -19,8 +19,6 @@ mapfile -t c_files < <(of '\.[ch]$')
 mapfile -t program < <(of '^(operator|templates)/.*\.[ch]$')
 mapfile -t headers < <(of '\.h$')
 mapfile -t scripts < <(of '\.sh$')
-mapfile -t objects < <(find "$build/operator" "$build/templates" "$build/tests" -name '*.o' 2>/dev/null | sort)
-mapfile -t shipped < <(printf '%s\n' "${objects[@]}" | grep -v "^$build/tests/")
 
 failures=0
 rule() { # rule SENTENCE COMMAND...: the command prints one violation a line
@@ -82,7 +80,9 @@ clang_tidy=$(tool clang-tidy)
 rule "A file includes its own layer and lower ones only (table: operator/README.md)." \
     awk -f hack/check/layers.awk "${program[@]}"
 rule "An exported symbol starts with the name of its file (queue.c: queue_*); everything else is static." \
-    python3 hack/check/symbols.py prefixes "${shipped[@]}"
+    python3 hack/check/symbols.py prefixes "$build"
+rule "A function is exported only if another file uses it." \
+    python3 hack/check/symbols.py unused "$build"
 rule "These functions are banned: they overflow, truncate, keep hidden state or start a shell." \
     banned 'v?sprintf|strn?cpy|stpcpy|strn?cat|ato[ilf]|atoll|strtok(_r)?|[vf]?v?sscanf|gets|alloca|system|popen|tmpnam|mktemp|localtime|gmtime|asctime|ctime|s?rand|gethostbyname' "${c_files[@]}"
 rule "Environment, clock, sleep and exit belong to cli/ and base/." \

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""symbols.py prefixes|unused OBJECT...: rules about the symbols that object files export."""
+"""symbols.py prefixes|unused BUILD_DIR: rules about the symbols that object files export."""
+import json
 import re
 import subprocess
 import sys
@@ -29,6 +30,8 @@ def module(obj: str) -> str:
 
 def prefixes(objects: list[str]) -> None:
     for obj in objects:
+        if "/tests/" in obj:
+            continue
         base = module(obj)
         for name in exported(obj):
             fits = name == base or name.startswith(base + "_")
@@ -46,5 +49,12 @@ def unused(objects: list[str]) -> None:
                 print(f"{module(obj)}.c: {name}")
 
 
+def objects_of(build: str) -> list[str]:
+    """What the build compiles now; a folder also keeps objects of files that are gone."""
+    entries = json.loads(Path(build, "compile_commands.json").read_text(encoding="utf-8"))
+    names = {re.search(r" -o (\S+)", entry["command"])[1] for entry in entries}
+    return [f"{build}/{name}" for name in sorted(names) if Path(build, name).exists()]
+
+
 if __name__ == "__main__":
-    {"prefixes": prefixes, "unused": unused}[sys.argv[1]](sys.argv[2:])
+    {"prefixes": prefixes, "unused": unused}[sys.argv[1]](objects_of(sys.argv[2]))

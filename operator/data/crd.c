@@ -3,8 +3,6 @@
 
 /* MG_CRD_FILE comes from CMakeLists.txt, which also rebuilds this file when that one changes. */
 __asm__(".pushsection .rodata.crd_file, \"a\", %progbits\n"
-        ".global crd_file_start, crd_file_end\n"
-        ".hidden crd_file_start, crd_file_end\n"
         "crd_file_start:\n"
         ".incbin \"" MG_CRD_FILE "\"\n"
         "crd_file_end:\n"

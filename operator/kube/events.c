@@ -187,8 +187,3 @@ void events_emit(struct events *events, const struct events_about *about, const 
                             F("note", STR(cut.msg)));
     send(events, KUBE_CREATE, s, body);
 }
-
-size_t events_pending(const struct events *events)
-{
-    return events->pending;
-}

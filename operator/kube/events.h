@@ -27,5 +27,3 @@ void events_free(struct events *events);
  * well below the 1024 bytes allowed. */
 void events_emit(struct events *events, const struct events_about *about, const char *type,
                  const char *reason, const char *action, const char *note);
-/* Calls that are under way; 0: all that was emitted has been sent or dropped. */
-size_t events_pending(const struct events *events);
