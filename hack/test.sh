@@ -25,13 +25,15 @@ need_packages "${build_packages[@]}" "${test_packages[@]}"
 need_command kubectl "https://kubernetes.io/docs/tasks/tools/ has it for every system."
 step "control plane for the tests" tests/controlplane/build.sh ||
     fail "no control plane: the tests against a real kube-apiserver cannot run"
-for preset in dev clang asan; do
+for preset in dev clang asan release; do
     build_preset "$preset" || fail "the build '$preset' is broken"
 done
 
 run_tests dev dev -LE 'integration|valgrind'
 # The sanitizers watch the same tests, and the operator in the tests against the control plane.
 run_tests asan asan -LE 'check|integration'
+# What the optimiser makes of the program, and whether it is hardened.
+run_tests release release -L 'unit|golden|cli|release'
 run_tests dev valgrind -L valgrind
 run_tests asan integration -L integration
 
