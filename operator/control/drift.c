@@ -71,38 +71,38 @@ static json_t *find_element(const struct list_keys *list, const json_t *wanted,
     return NULL;
 }
 
-static json_t *project(const char *field, const char *parent, const json_t *want,
-                       const json_t *live);
+/* False: nothing is there, and that is a difference. */
+static bool project(const char *field, const char *parent, const json_t *want, const json_t *live,
+                    uint64_t *ret);
 
-static json_t *project_object(const char *field, const json_t *want, const json_t *live)
+static uint64_t project_object(const char *field, const json_t *want, const json_t *live)
 {
-    json_t *out = json_object();
+    uint64_t digest = JX_DIGEST_OBJECT;
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)want, key, value) {
-        json_t *part = project(key, field, value, json_object_get(live, key));
-        if (part)
-            json_object_set_new(out, key, part);
-    }
-    return out;
+    uint64_t part;
+    json_object_foreach ((json_t *)(uintptr_t)want, key, value)
+        if (project(key, field, value, json_object_get(live, key), &part))
+            digest = jx_digest_member(digest, key, part);
+    return digest;
 }
 
-static json_t *project_list(const char *field, const json_t *want, const json_t *live)
+static uint64_t project_list(const char *field, const json_t *want, const json_t *live)
 {
     const struct list_keys *keys = find_list_keys(field);
-    json_t *out = json_array();
+    uint64_t digest = JX_DIGEST_ARRAY;
     size_t i;
     json_t *value;
+    uint64_t part;
     json_array_foreach (want, i, value) {
         json_t *element = keys ? find_element(keys, value, live) : json_array_get(live, i);
-        json_t *part = project(NULL, NULL, value, element);
-        if (part)
-            json_array_append_new(out, part);
+        if (project(NULL, NULL, value, element, &part))
+            digest = jx_digest_element(digest, part);
     }
     /* A list that is ours whole: what others appended is a difference. */
     for (size_t extra = json_array_size(want); !keys && extra < json_array_size(live); extra++)
-        json_array_append(out, json_array_get(live, extra));
-    return out;
+        digest = jx_digest_element(digest, jx_digest(json_array_get(live, extra)));
+    return digest;
 }
 
 /* What the API server leaves out when it stores an object: the zero value of its type. */
@@ -128,20 +128,23 @@ static bool same_scalar(const char *field, const char *parent, const json_t *wan
     return json_is_string(want) && quantity_equal(json_string_value(want), json_string_value(live));
 }
 
-/* NULL: nothing there, and that is a difference. */
-static json_t *project(const char *field, const char *parent, const json_t *want,
-                       const json_t *live)
+static bool project(const char *field, const char *parent, const json_t *want, const json_t *live,
+                    uint64_t *ret)
 {
-    if (!live || json_is_null(live))
-        return is_zero(want) ? json_copy((json_t *)(uintptr_t)want) : NULL;
+    if (!live || json_is_null(live)) {
+        *ret = jx_digest(want);
+        return is_zero(want);
+    }
     if (json_is_object(want) && json_is_object(live))
-        return project_object(field, want, live);
-    if (json_is_array(want) && json_is_array(live))
-        return project_list(field, want, live);
-    return json_deep_copy(same_scalar(field, parent, want, live) ? want : live);
+        *ret = project_object(field, want, live);
+    else if (json_is_array(want) && json_is_array(live))
+        *ret = project_list(field, want, live);
+    else
+        *ret = jx_digest(same_scalar(field, parent, want, live) ? want : live);
+    return true;
 }
 
-json_t *drift_project(const json_t *desired, const json_t *live)
+uint64_t drift_digest(const json_t *desired, const json_t *live)
 {
-    return live ? project_object(NULL, desired, live) : NULL;
+    return live ? project_object(NULL, desired, live) : 0;
 }

@@ -13,5 +13,5 @@
 
 #include "data/jx.h"
 
-/* New; NULL when nothing of `live` is there (live is NULL). */
-json_t *drift_project(const json_t *desired, const json_t *live);
+/* Digest of the projection of `live` (NULL: nothing is there) onto `desired`; see jx_digest. */
+uint64_t drift_digest(const json_t *desired, const json_t *live);

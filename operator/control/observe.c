@@ -82,10 +82,9 @@ static bool set_facts(struct store_child *child, const json_t *object)
 static void measure(struct store_child *child, const json_t *desired, uint64_t digest,
                     const json_t *object)
 {
-    json_auto_t *projection = drift_project(desired, object);
     child->measured = true;
     child->desired = digest;
-    child->projection = jx_digest(projection);
+    child->projection = drift_digest(desired, object);
 }
 
 /* Identity of what the record stands for; another uid is another object. */
@@ -167,8 +166,7 @@ void observe_applied(struct store_gateway *gw, const struct object_kind *kind, c
         measure(child, body, desired, object);
         set_facts(child, object);
     }
-    json_auto_t *projection = drift_project(body, object);
     child->applied = true;
     child->applied_desired = desired;
-    child->applied_projection = jx_digest(projection);
+    child->applied_projection = drift_digest(body, object);
 }

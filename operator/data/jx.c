@@ -212,17 +212,51 @@ char *jx_compact(const json_t *value)
     return dump(value, 0);
 }
 
-static int digest_chunk(const char *chunk, size_t len, void *digest)
+/* The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
+static uint64_t mix(uint64_t bits)
 {
-    uint64_t *d = digest;
-    *d = digest_add(*d, chunk, len);
-    return 0;
+    bits = (bits ^ (bits >> 33)) * 0xff51afd7ed558ccdULL;
+    bits = (bits ^ (bits >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+    return bits ^ (bits >> 33);
+}
+
+uint64_t jx_digest_member(uint64_t object, const char *key, uint64_t value)
+{
+    /* A sum, so that the order does not matter. */
+    return object + mix(digest_add(DIGEST_START, key, strlen(key)) ^ mix(value));
+}
+
+uint64_t jx_digest_element(uint64_t array, uint64_t value)
+{
+    return mix(array ^ mix(value)) + value;
+}
+
+static uint64_t digest_scalar(const json_t *value)
+{
+    uint64_t digest = mix((uint64_t)json_typeof(value) + 1);
+    if (json_is_string(value))
+        return digest_add(digest, json_string_value(value), json_string_length(value));
+    json_int_t integer = json_integer_value(value);
+    double real = json_real_value(value);
+    digest = digest_add(digest, &integer, sizeof(integer));
+    return digest_add(digest, &real, sizeof(real));
 }
 
 uint64_t jx_digest(const json_t *value)
 {
-    uint64_t digest = DIGEST_START;
-    json_dump_callback(
-        value, digest_chunk, &digest, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    uint64_t digest = JX_DIGEST_OBJECT;
+    const char *key;
+    size_t i;
+    json_t *part;
+    if (json_is_object(value)) {
+        json_object_foreach (unconst(value), key, part)
+            digest = jx_digest_member(digest, key, jx_digest(part));
+        return digest;
+    }
+    if (!json_is_array(value))
+        return value ? digest_scalar(value) : 0;
+    digest = JX_DIGEST_ARRAY;
+    json_array_foreach (value, i, part)
+        digest = jx_digest_element(digest, jx_digest(part));
     return digest;
 }

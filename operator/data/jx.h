@@ -84,5 +84,15 @@ json_t *jx_parse(const char *text, size_t len, struct err *err) MUST_CHECK;
 char *jx_canonical(const json_t *value) __attribute__((returns_nonnull));
 /* As it is, compact, in insertion order. The caller frees. */
 char *jx_compact(const json_t *value) __attribute__((returns_nonnull));
-/* Digest of the canonical form, without building it as text. */
+
+/*
+ * A digest to notice change with; equal values have equal digests, whatever the order of keys. It
+ * is put together from parts, so that a digest can be made of something that is not there as JSON:
+ * an object's from JX_DIGEST_OBJECT and each member in any order, an array's from JX_DIGEST_ARRAY
+ * and each element in turn.
+ */
+#define JX_DIGEST_OBJECT 0x6f626a6563740000ULL
+#define JX_DIGEST_ARRAY  0x6172726179000000ULL
 uint64_t jx_digest(const json_t *value);
+uint64_t jx_digest_member(uint64_t object, const char *key, uint64_t value);
+uint64_t jx_digest_element(uint64_t array, uint64_t value);

@@ -76,12 +76,9 @@ START_TEST(projection_tells_drift)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         json_auto_t *desired = parse(rows[i].desired);
         json_auto_t *live = parse(rows[i].live);
-        json_auto_t *projection = drift_project(desired, live);
-        AUTO_FREE char *text = jx_canonical(projection);
-        ck_assert_msg((jx_digest(projection) == jx_digest(desired)) == rows[i].in_step,
-                      "%s: projection %s",
-                      rows[i].name,
-                      text);
+        ck_assert_msg((drift_digest(desired, live) == jx_digest(desired)) == rows[i].in_step,
+                      "%s",
+                      rows[i].name);
     }
 }
 END_TEST
@@ -89,7 +86,7 @@ END_TEST
 START_TEST(projection_of_nothing)
 {
     json_auto_t *desired = parse("{'a':1}");
-    ck_assert_ptr_null(drift_project(desired, NULL));
+    ck_assert_uint_ne(drift_digest(desired, NULL), jx_digest(desired));
 }
 END_TEST
 

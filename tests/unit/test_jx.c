@@ -75,6 +75,16 @@ START_TEST(digest_ignores_order)
     json_auto_t *c = OBJ(F("x", INT(1)), F("y", OBJ(F("b", INT(3)), F("a", INT(2)))));
     ck_assert_uint_eq(jx_digest(a), jx_digest(b));
     ck_assert_uint_ne(jx_digest(a), jx_digest(c));
+    json_auto_t *list = ARR(INT(1), INT(2));
+    json_auto_t *turned = ARR(INT(2), INT(1));
+    json_auto_t *text = ARR(STR("1"), INT(2));
+    json_auto_t *moved = OBJ(F("x", OBJ(F("a", INT(3)), F("b", INT(2)))), F("y", INT(1)));
+    json_auto_t *none = ARR(BOOL(false));
+    json_auto_t *null = ARR(json_null());
+    ck_assert_uint_ne(jx_digest(list), jx_digest(turned));
+    ck_assert_uint_ne(jx_digest(list), jx_digest(text));
+    ck_assert_uint_ne(jx_digest(a), jx_digest(moved));
+    ck_assert_uint_ne(jx_digest(none), jx_digest(null));
 }
 END_TEST
 
