@@ -3,20 +3,6 @@
 
 #include <string.h>
 
-/* KEP-555: managedFields says who set a field last. */
-static bool owns_replicas(const json_t *deployment)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach (jx_array(deployment, "metadata.managedFields"), i, entry) {
-        if (strcmp(jx_str(entry, "manager", ""), FACTS_MANAGER) == 0 &&
-            strcmp(jx_str(entry, "operation", ""), "Apply") == 0 &&
-            jx_get(entry, "fieldsV1.f:spec.f:replicas"))
-            return true;
-    }
-    return false;
-}
-
 /* What the Deployment's own controller says when it cannot go on. */
 static const char *rollout_problem(const json_t *deployment)
 {
@@ -52,7 +38,6 @@ static json_t *deployment_facts(const json_t *object)
                F("updated", INT(jx_int(object, "status.updatedReplicas", 0))),
                F("ready", INT(jx_int(object, "status.readyReplicas", 0))),
                F("available", INT(jx_int(object, "status.availableReplicas", 0))),
-               FOPT("replicasOurs", owns_replicas(object) ? BOOL(true) : NULL),
                FOPT("selector", other ? json_deep_copy(selector) : NULL),
                FOPT("problem", STR(rollout_problem(object))));
 }

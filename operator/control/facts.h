@@ -3,8 +3,8 @@
  * The few things about a child that outlive the sight of it, as a small JSON object. Pure.
  *
  * Deployment: generation, observedGeneration, wanted (spec.replicas), replicas, updated, ready,
- *   available; replicasOurs: we own spec.replicas; selector: the matchLabels, when they are not
- *   the ones we would set; problem: why it makes no progress, in the words of its conditions.
+ *   available; selector: the matchLabels, when they are not the ones we would set; problem: why it
+ *   makes no progress, in the words of its conditions.
  * Service: type, clusterIPs, ingress [{type, value}], externalIPs, ports [{name, port, protocol,
  *   targetPort, nodePort}].
  * Other kinds: nothing.

@@ -43,18 +43,6 @@ bool plan_in_step(const struct store_child *child, uint64_t desired)
                                             child->applied_projection == child->projection);
 }
 
-/*
- * Dropping spec.replicas from our intent while we are its only owner makes the API server default
- * it to 1. So the live value is handed to another field manager first.
- */
-static json_int_t replicas_to_hand_over(const json_t *desired, const struct store_child *child)
-{
-    json_auto_t *facts = child_facts(child);
-    if (jx_get(desired, "spec.replicas") || !jx_bool(facts, "replicasOurs", false))
-        return -1;
-    return jx_int(facts, "wanted", -1);
-}
-
 static void add_step(struct plan *plan, struct plan_step step, const char *name,
                      const struct store_child *child)
 {
@@ -81,10 +69,9 @@ static void plan_item(struct plan *plan, const struct templates_item *item,
         .kind = item->kind,
         .desired = desired,
         .repair = child && child->owned && child->measured && child->desired == desired,
-        .hand_over = -1,
+        .leaves_replicas =
+            child && item->kind == &object_deployment && !jx_get(body, "spec.replicas"),
     };
-    if (child && item->kind == &object_deployment)
-        step.hand_over = replicas_to_hand_over(body, child);
     step.body = TAKE(body);
     add_step(plan, step, object_name(step.body), child);
 }
@@ -130,7 +117,7 @@ void plan_make(const struct meshgateway *gw, const struct store_gateway *known, 
     LL_FOREACH (known->children, child) {
         if (child->owned && !is_wanted(&list, child) && may_delete(ret, child, gw, known))
             add_step(ret,
-                     (struct plan_step){.verb = PLAN_DELETE, .kind = child->kind, .hand_over = -1},
+                     (struct plan_step){.verb = PLAN_DELETE, .kind = child->kind},
                      child->name,
                      child);
     }

@@ -22,7 +22,7 @@ struct plan_step {
     uint64_t desired;        /* its digest */
     char uid[STORE_UID_LEN]; /* "" for PLAN_CREATE */
     bool repair;             /* what was in step is not any more: somebody else changed it */
-    json_int_t hand_over;    /* replicas to hand to FACTS_REPLICAS_MANAGER first; -1 = none */
+    bool leaves_replicas;    /* the body of an existing Deployment says nothing of its replicas */
 };
 
 struct plan {

@@ -177,20 +177,58 @@ static void handed_over(void *arg, const struct kube_reply *reply)
         apply_answered(step, reply);
 }
 
-static void send_hand_over(struct step *step)
+/* managedFields say who set a field last (KEP-555). */
+static bool owns_replicas(const json_t *deployment)
 {
+    size_t i;
+    json_t *entry;
+    json_array_foreach (jx_array(deployment, "metadata.managedFields"), i, entry)
+        if (strcmp(jx_str(entry, "manager", ""), FACTS_MANAGER) == 0 &&
+            strcmp(jx_str(entry, "operation", ""), "Apply") == 0 &&
+            jx_get(entry, "fieldsV1.f:spec.f:replicas"))
+            return true;
+    return false;
+}
+
+static void owner_read(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind == ERR_NOT_FOUND) {
+        forget_child(step);
+        finish(step, STEP_AGAIN, reply);
+        return;
+    }
+    if (reply->err.kind) {
+        finish(step, STEP_FAILED, reply);
+        return;
+    }
+    if (!owns_replicas(reply->object)) {
+        send_apply(step);
+        return;
+    }
     const struct plan_step *plan = step->plan;
-    json_auto_t *body = OBJ(F("apiVersion", object_api_version(plan->kind)),
-                            F("kind", STR(plan->kind->kind)),
-                            F("metadata",
-                              OBJ(F("name", STR(plan->name)),
-                                  F("namespace", STR(step->context->gw->ns)),
-                                  F("uid", STR(plan->uid)))),
-                            F("spec", OBJ(F("replicas", INT(plan->hand_over)))));
+    json_auto_t *body =
+        OBJ(F("apiVersion", object_api_version(plan->kind)),
+            F("kind", STR(plan->kind->kind)),
+            F("metadata",
+              OBJ(F("name", STR(plan->name)),
+                  F("namespace", STR(step->context->gw->ns)),
+                  F("uid", STR(plan->uid)))),
+            F("spec", OBJ(F("replicas", INT(jx_int(reply->object, "spec.replicas", 1))))));
     struct kube_request request = request_for(step, KUBE_APPLY);
     request.manager = FACTS_REPLICAS_MANAGER;
     request.body = body;
     call(step, &request, handed_over);
+}
+
+/*
+ * Dropping spec.replicas from our intent while we are its only owner makes the API server default
+ * it to 1. So the live value is handed to another field manager first, if it is ours.
+ */
+static void send_hand_over(struct step *step)
+{
+    struct kube_request request = request_for(step, KUBE_GET);
+    call(step, &request, owner_read);
 }
 
 static void delete_answered(void *arg, const struct kube_reply *reply)
@@ -222,7 +260,7 @@ struct step *step_start(const struct step_context *context, const struct plan_st
         send_create(step);
         break;
     case PLAN_APPLY:
-        if (plan->hand_over >= 0)
+        if (plan->leaves_replicas)
             send_hand_over(step);
         else
             send_apply(step);

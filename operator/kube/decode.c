@@ -14,6 +14,47 @@ json_t *decode_json(const char *text, size_t len, struct err *err)
     return value;
 }
 
+/* Just behind the array that begins at `at`; NULL when it does not end. */
+static const char *behind_array(const char *at, const char *end)
+{
+    int depth = 0;
+    bool in_string = false;
+    for (; at < end; at++) {
+        if (in_string) {
+            if (*at == '\\')
+                at++;
+            else
+                in_string = *at != '"';
+        } else if (*at == '"') {
+            in_string = true;
+        } else if (*at == '[') {
+            depth++;
+        } else if (*at == ']' && --depth == 0) {
+            return at + 1;
+        }
+    }
+    return NULL;
+}
+
+json_t *decode_object(const char *text, size_t len, struct err *err)
+{
+    /* Inside of a JSON string the quotes would be escaped, so this is a key wherever it stands. */
+    static const char key[] = "\"managedFields\":";
+    const char *end = text + len;
+    const char *found = memmem(text, len, key, sizeof(key) - 1);
+    const char *array = found ? found + sizeof(key) - 1 : end;
+    const char *rest = array < end && *array == '[' ? behind_array(array, end) : NULL;
+    if (!rest)
+        return decode_json(text, len, err);
+    size_t head = (size_t)(array - text);
+    size_t tail = (size_t)(end - rest);
+    AUTO_FREE char *shorter = xmalloc(head + 2 + tail);
+    memcpy(shorter, text, head);
+    memcpy(shorter + head, "[]", 2);
+    memcpy(shorter + head + 2, rest, tail);
+    return decode_json(shorter, head + 2 + tail, err);
+}
+
 static enum decode_type type_of(const char *name)
 {
     static const char *const names[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"};
@@ -25,7 +66,7 @@ static enum decode_type type_of(const char *name)
 
 int decode_event(const char *line, size_t len, struct decode_event *ret, struct err *err)
 {
-    json_auto_t *event = decode_json(line, len, err);
+    json_auto_t *event = decode_object(line, len, err);
     if (!event)
         return -1;
     const char *name = jx_str(event, "type", NULL);

@@ -60,7 +60,9 @@ static void on_reply(void *arg, const struct session_reply *from)
     struct kube_reply reply = {.http = from->http, .err = from->err};
     json_auto_t *object = NULL;
     if (reply.err.kind == ERR_NONE) {
-        object = decode_json(from->body, from->len, &reply.err);
+        bool whole = strcmp(call->method, "GET") == 0;
+        object = whole ? decode_json(from->body, from->len, &reply.err)
+                       : decode_object(from->body, from->len, &reply.err);
         if (!object) {
             err_wrap(&reply.err, "answer of the API server");
             reply.err.http = from->http;

@@ -67,7 +67,7 @@ struct kube_request {
 
 struct kube_reply {
     int http;       /* status of the answer, 0 = none came */
-    json_t *object; /* borrowed; NULL on failure */
+    json_t *object; /* borrowed; NULL on failure; metadata.managedFields only after KUBE_GET */
     struct err err; /* kind ERR_NONE on success */
 };
 
