@@ -27,6 +27,7 @@ struct kube_timing {
     int sync_quiet;  /* initial events of a watch: without an event, before their end */
     int silence;     /* a watch: without a byte; bookmarks come about every minute */
     int grace;       /* a watch: beyond the end that was agreed with the server */
+    int settled;     /* a watch: open for so long, it is taken for good */
     int short_watch; /* a watch that ends sooner without news has failed */
     int stable;      /* a watch that lives as long was well: back-off starts anew */
     int backoff_min, backoff_max;

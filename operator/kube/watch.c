@@ -114,13 +114,10 @@ static void stream_ended(struct watch *watch, const struct err *err)
 {
     int64_t left_ms = watch->started_ms + watch->timing->short_watch - now_ms();
     bool lost = strcmp(err->reason, "Timeout") == 0 && !watch->heard;
-    if (lost && watch->silent) {
-        /* A version of the future, after a restored backup, gives such a watch, again and again. */
+    /* A version of the future, after a restored backup, gives such a watch again and again. */
+    if (lost && watch->silent)
         set_text(&watch->version, NULL);
-        watch->silent = false;
-    } else {
-        watch->silent = lost;
-    }
+    watch->silent = lost && watch->version;
     if (left_ms <= 0 || watch->moved) {
         wait_for(watch, left_ms > 0 ? left_ms : 0);
         return;
@@ -247,7 +244,9 @@ static void on_change(struct watch *watch, const struct decode_event *event)
     bool deleted = event->type == DECODE_DELETED;
     if (watch->phase == PHASE_SYNCING)
         hold_deleted(watch, event->object, deleted);
-    if (!deleted)
+    else
+        report(watch, NULL);
+    if (!deleted && !watch->freed)
         watch->sink->object(watch->arg, event->object);
     else if (watch->phase == PHASE_WATCHING)
         watch->sink->deleted(watch->arg, event->object);
@@ -333,7 +332,7 @@ static void on_start(void *arg)
         loop_timer_start(watch->timer, watch->timing->sync_quiet);
         watch->sink->begin(watch->arg);
     } else {
-        loop_timer_start(watch->timer, watch->timing->short_watch);
+        loop_timer_start(watch->timer, watch->timing->settled);
     }
     leave(watch);
 }

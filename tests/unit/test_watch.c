@@ -76,7 +76,7 @@ static const struct {
     {"an event that cannot be read is left out the second time",
      {ENDS(HEAD END("10") "{\"type\":\"ADDED\"}\n" ADDED("never", "11")),
       ENDS(HEAD "junk\n" ADDED("a", "12"))},
-     "begin\nsynced\nstate internal -\nobject a\n",
+     "begin\nsynced\nstate internal -\nstate ok\nobject a\n",
      "all 10 12"},
     {"kind not served, and served later",
      {ENDS("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\r\n404 page not found\n"),
@@ -99,7 +99,7 @@ static const struct {
       ENDS("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>"),
       ENDS(HEAD ADDED("b", "12"))},
      "begin\nsynced\nobject a\nstate denied -\nstate throttled -\nstate unavailable -\n"
-     "state unavailable -\nobject b\n",
+     "state unavailable -\nstate ok\nobject b\n",
      "all 11 11 11 11 11 12"},
     {"a version of the future or one that is none",
      {ENDS(HEAD END("10") ADDED("a", "11")),

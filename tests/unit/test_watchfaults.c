@@ -125,6 +125,7 @@ START_TEST(test_connected_again)
         ENDS(HEAD END("10") ADDED("a", "11")), ENDS(ERROR("503 No", "\r\n")), STAYS(HEAD)};
     struct fixture f;
     set_up(&f, replies, 3);
+    f.timing.settled = 20;
     trace_until(&f.trace, "state ok", 1);
     trace_check(&f.trace, "begin\nsynced\nobject a\nstate unavailable -\nstate ok\n");
     tear_down(&f);
@@ -150,6 +151,7 @@ START_TEST(test_free_in_callbacks)
             struct fixture f;
             set_up(&f, list ? lists : streams, list ? ARRAY_LEN(lists) : ARRAY_LEN(streams));
             f.free_at = points[i];
+            f.timing.settled = 20;
             trace_until(&f.trace, points[i], 1);
             strbuf_clear(&f.trace.text);
             tear_down(&f);
@@ -184,6 +186,7 @@ START_TEST(test_endless_line)
     const struct fakeserver_reply replies[] = {{.bytes = bytes, .len = len}, STAYS(HEAD)};
     struct fixture f;
     set_up(&f, replies, 2);
+    f.timing.settled = 20;
     trace_until(&f.trace, "state ok", 1);
     trace_check(&f.trace, "begin\nsynced\nstate internal -\nstate ok\n");
     AUTO_FREE char *asked = versions_asked(&f);
