@@ -4,10 +4,13 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 PROGRAM = ""
@@ -76,6 +79,11 @@ class Commands(unittest.TestCase):
             (["render", "-f", "-", "-o", ""], 'option --output: "" is none of yaml|json'),
             (["render", "gateway.yaml"], 'unexpected argument "gateway.yaml"'),
             (["render", "-f", "-", "--", "-n"], 'unexpected argument "-n"'),
+            (["run", "--log-level", "loud"], 'option --log-level: "loud" is none of error|warn|info|debug'),
+            (["run", "--max-inflight", "0"], 'option --max-inflight: "0" is not a number from 1 to 1000'),
+            (["run", "--max-inflight=8x"], 'option --max-inflight: "8x" is not a number from 1 to 1000'),
+            (["run", "--max-inflight=99999999999999999999"], "is not a number from 1 to 1000"),
+            (["run", "now"], 'meshgateway run: unexpected argument "now"'),
             (["version", "--foo"], "meshgateway version: unrecognized option '--foo'"),
         ]
         for args, message in rows:
@@ -129,6 +137,69 @@ class Commands(unittest.TestCase):
             ["-o", "yaml", "-f", "a.yaml", "-o", "json", "-n", "x", "-n", "mesh"],
         ):
             self.assertEqual(self.run_program("render", *args).out, want, args)
+
+    def test_run_says_in_one_line_what_keeps_it_from_starting(self) -> None:
+        kubeconfig = self.write("kubeconfig", json.dumps({
+            "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c"}}], "current-context": "x"}))
+        self.write("config.yaml", "notAKey: 1\n")
+        self.write("broken", "clusters: [")
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        rows = [
+            (["--kubeconfig", "absent"], "absent: No such file or directory"),
+            (["--kubeconfig", "broken"], "broken:"),
+            (["--kubeconfig", kubeconfig, "--context", "nowhere"], "nowhere"),
+            (["--kubeconfig", kubeconfig, "--config", "config.yaml"], "config.yaml:1: "),
+            (["--kubeconfig", kubeconfig, "--metrics-bind-address", "8080"],
+             '--metrics-bind-address: bad address "8080": want HOST:PORT, :PORT, or 0 for none'),
+            (["--kubeconfig", kubeconfig, "--metrics-bind-address", "0", "--health-probe-bind-address", address],
+             f'--health-probe-bind-address: cannot listen on "{address}": Address already in use'),
+        ]
+        for args, message in rows:
+            with self.subTest(args=args):
+                result = self.run_program("run", *args)
+                self.assertEqual((result.status, result.out), (1, ""), result)
+                self.assertRegex(result.err, r"^meshgateway run: .*\n$")
+                self.assertIn(message, result.err)
+
+    def test_run_waits_for_the_api_server_and_ends_when_told(self) -> None:
+        kubeconfig = self.write("kubeconfig", json.dumps({
+            "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c"}}], "current-context": "x"}))
+        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+            metrics, health = (f"127.0.0.1:{s.getsockname()[1]}" for s in (one, two))
+        program = subprocess.Popen(
+            [PROGRAM, "run", "--kubeconfig", kubeconfig, "--metrics-bind-address", metrics,
+             "--health-probe-bind-address", health], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.dir)
+        self.addCleanup(program.kill)
+        log = [json.loads(program.stderr.readline())]
+        while log[-1]["msg"] != "started":
+            log.append(json.loads(program.stderr.readline()))
+        self.assertEqual(self.get(f"http://{health}/healthz"), (200, "ok\n"))
+        status, reason = self.get(f"http://{health}/readyz")
+        self.assertEqual(status, 503)
+        self.assertRegex(reason, r"\w")
+        failed = re.compile(r'^rest_client_requests_total\{code="<error>",.*\} [1-9]', re.MULTILINE)
+        while not failed.search(self.get(f"http://{metrics}/metrics")[1]):  # ctest has the time-out
+            pass
+        self.assertEqual(self.get(f"http://{metrics}/healthz")[0], 404)
+        program.terminate()
+        out, err = program.communicate()
+        self.assertEqual((program.returncode, out), (0, ""), err)
+        log += [json.loads(line) for line in err.splitlines()]
+        self.assertEqual(log[-1]["msg"], "stopped")
+        for entry in log:
+            self.assertEqual(list(entry)[:3], ["ts", "level", "msg"])
+
+    def get(self, url: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return answer.code, answer.read().decode()
 
     # ---- input ----
 
