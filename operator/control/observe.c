@@ -3,6 +3,7 @@
 
 #include "control/drift.h"
 #include "control/facts.h"
+#include "control/managed.h"
 #include "control/plan.h"
 
 #include <stdlib.h>
@@ -87,6 +88,19 @@ static void measure(struct store_child *child, const json_t *desired, uint64_t d
     child->projection = drift_digest(desired, object);
 }
 
+/*
+ * A projection does not show a field that an apply of ours set and that is no longer desired. An
+ * apply takes it away, so what we applied ourselves is free of such fields. Of what an earlier
+ * process applied, managedFields tell; they come with the first sight of an object only.
+ */
+static void vouch(struct store_child *child, const json_t *desired, uint64_t digest,
+                  const json_t *object)
+{
+    if (child->vouched == digest || jx_empty(jx_get(object, "metadata.managedFields")))
+        return;
+    child->vouched = managed_left_over(desired, object, FACTS_MANAGER) ? 0 : digest;
+}
+
 /* Identity of what the record stands for; another uid is another object. */
 static void identify(struct store_gateway *gw, struct store_child *child, const json_t *object)
 {
@@ -94,6 +108,7 @@ static void identify(struct store_gateway *gw, struct store_child *child, const 
     if (strcmp(child->uid, object_uid(object)) != 0) {
         child->applied = false;
         child->measured = false;
+        child->vouched = 0;
     }
     copy_text(child->uid, sizeof(child->uid), object_uid(object));
     copy_text(child->version, sizeof(child->version), object_resource_version(object));
@@ -126,6 +141,7 @@ static bool compare_with_desired(struct store_gateway *gw, const struct config *
         return true; /* no longer wanted: a pass will delete it */
     uint64_t digest = jx_digest(desired);
     measure(child, desired, digest, object);
+    vouch(child, desired, digest, object);
     return changed || !plan_in_step(child, digest);
 }
 
@@ -166,6 +182,7 @@ void observe_applied(struct store_gateway *gw, const struct object_kind *kind, c
         measure(child, body, desired, object);
         set_facts(child, object);
     }
+    child->vouched = desired;
     child->applied = true;
     child->applied_desired = desired;
     child->applied_projection = drift_digest(body, object);

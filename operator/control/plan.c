@@ -37,7 +37,7 @@ json_t *plan_desired(const struct meshgateway *gw, const struct object_kind *kin
 
 bool plan_in_step(const struct store_child *child, uint64_t desired)
 {
-    if (!child->owned || !child->measured || child->desired != desired)
+    if (!child->owned || !child->measured || child->desired != desired || child->vouched != desired)
         return false;
     return child->projection == desired || (child->applied && child->applied_desired == desired &&
                                             child->applied_projection == child->projection);
@@ -68,7 +68,7 @@ static void plan_item(struct plan *plan, const struct templates_item *item,
         .verb = child ? PLAN_APPLY : PLAN_CREATE,
         .kind = item->kind,
         .desired = desired,
-        .repair = child && child->owned && child->measured && child->desired == desired,
+        .repair = child && child->owned && child->measured && child->vouched == desired,
         .leaves_replicas =
             child && item->kind == &object_deployment && !jx_get(body, "spec.replicas"),
     };

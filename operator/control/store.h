@@ -24,7 +24,9 @@ struct store_child {
     bool measured;       /* `projection` is valid for the desired object with digest `desired` */
     uint64_t desired;    /* digest of the desired object it was last compared with */
     uint64_t projection; /* digest of its projection onto that */
-    bool applied;        /* our last apply succeeded, with: */
+    uint64_t
+        vouched; /* digest of the desired object beyond which we own no field of it; 0: not known */
+    bool applied; /* our last apply succeeded, with: */
     uint64_t applied_desired;
     uint64_t applied_projection;
     int repairs;           /* since repairs_since, to notice a fight */

@@ -64,9 +64,10 @@ static enum decode_type type_of(const char *name)
     return DECODE_UNKNOWN;
 }
 
-int decode_event(const char *line, size_t len, struct decode_event *ret, struct err *err)
+int decode_event(const char *line, size_t len, bool whole, struct decode_event *ret,
+                 struct err *err)
 {
-    json_auto_t *event = decode_object(line, len, err);
+    json_auto_t *event = whole ? decode_json(line, len, err) : decode_object(line, len, err);
     if (!event)
         return -1;
     const char *name = jx_str(event, "type", NULL);

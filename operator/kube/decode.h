@@ -31,6 +31,6 @@ struct decode_event {
     bool initial_end; /* the bookmark that ends the initial events (KEP-3157) */
 };
 
-/* One line of a watch. -1: it is no watch event. */
-int decode_event(const char *line, size_t len, struct decode_event *ret,
+/* One line of a watch; whole: with managedFields. -1: it is no watch event. */
+int decode_event(const char *line, size_t len, bool whole, struct decode_event *ret,
                  struct err *err) MUST_CHECK;

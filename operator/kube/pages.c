@@ -33,7 +33,7 @@ static void finish(struct pages *pages, const char *version, const struct err *e
 
 static void on_item(struct pages *pages, const char *text, size_t len)
 {
-    json_auto_t *object = decode_object(text, len, NULL);
+    json_auto_t *object = decode_json(text, len, NULL);
     if (object_name(object)[0] == '\0') {
         LOG_DEBUG("unreadable object of a list left out", LS("kind", pages->kind->kind));
         return;

@@ -278,7 +278,7 @@ static void on_line(struct watch *watch, const char *line, size_t len)
     struct err err;
     if (len == 0)
         return;
-    if (decode_event(line, len, &event, &err) < 0) {
+    if (decode_event(line, len, watch->phase == PHASE_SYNCING, &event, &err) < 0) {
         on_bad_line(watch, &err);
         return;
     }

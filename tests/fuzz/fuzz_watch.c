@@ -22,7 +22,7 @@ static void on_line(const char *line, size_t len, struct strbuf *out)
     struct err err;
     strbuf_add(out, line, len);
     strbuf_addc(out, '\n');
-    if (decode_event(line, len, &event, &err) < 0)
+    if (decode_event(line, len, false, &event, &err) < 0)
         return;
     if (event.type == DECODE_ERROR)
         (void)apistatus_set_object_error(event.object, &err);

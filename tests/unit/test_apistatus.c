@@ -280,7 +280,7 @@ START_TEST(test_events)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct decode_event event = {.object = NULL};
         struct err err = {.kind = ERR_NONE};
-        int result = decode_event(cases[i].line, strlen(cases[i].line), &event, &err);
+        int result = decode_event(cases[i].line, strlen(cases[i].line), false, &event, &err);
         ck_assert_int_eq(result, cases[i].result);
         ck_assert_int_eq(err.kind, result < 0 ? ERR_INTERNAL : ERR_NONE);
         if (result < 0)

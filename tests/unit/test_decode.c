@@ -58,15 +58,15 @@ START_TEST(events_are_told_apart)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct decode_event event;
         struct err err = {0};
-        ck_assert_int_eq(decode_event(rows[i].line, strlen(rows[i].line), &event, &err), 0);
+        ck_assert_int_eq(decode_event(rows[i].line, strlen(rows[i].line), false, &event, &err), 0);
         ck_assert_int_eq(event.type, rows[i].type);
         ck_assert_int_eq(event.initial_end, rows[i].initial_end);
         json_decref(event.object);
     }
     struct decode_event event;
     struct err err = {0};
-    ck_assert_int_eq(decode_event("{}", 2, &event, &err), -1);
-    ck_assert_int_eq(decode_event("{\"type\":\"ADDED\"}", 16, &event, &err), -1);
+    ck_assert_int_eq(decode_event("{}", 2, false, &event, &err), -1);
+    ck_assert_int_eq(decode_event("{\"type\":\"ADDED\"}", 16, false, &event, &err), -1);
 }
 END_TEST
 

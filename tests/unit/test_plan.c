@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "control/facts.h"
 #include "control/observe.h"
 #include "support/cluster.h"
 #include "support/unit.h"
@@ -191,6 +192,55 @@ START_TEST(replicas_are_looked_after_before_they_are_dropped)
 }
 END_TEST
 
+/* A spec went back before the pass for it ran: the child looks right, but one field is left. */
+START_TEST(a_removed_field_is_not_forgotten)
+{
+    set_up();
+    struct store_gateway *gw =
+        put("u1", "{'type':'ingress','ports':[],'loadBalancerIP':'1.2.3.4'}");
+    settle(gw);
+    gw = put("u1", "{'type':'ingress','ports':[]}");
+    ck_assert_ptr_eq(server_says(gw, &object_service, "{'spec':{'loadBalancerIP':'1.2.3.4'}}"), gw);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    ck_assert_int_eq(find(&plan, &object_service)->verb, PLAN_APPLY);
+    ck_assert(!find(&plan, &object_service)->repair);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+/* After a restart nobody remembers what was applied; managedFields do. */
+START_TEST(at_first_sight_managed_fields_decide)
+{
+    static const struct {
+        const char *fields;
+        bool in_step;
+    } rows[] = {
+        {"{'f:spec':{'f:type':{}}}", true},
+        {"{'f:spec':{'f:type':{},'f:loadBalancerIP':{}}}", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_up();
+        struct store_gateway *gw = put("u1", "{'type':'ingress','ports':[]}");
+        struct plan plan;
+        cluster_plan(gw, &plan);
+        json_auto_t *live = cluster_stored(find(&plan, &object_service), "7");
+        plan_done(&plan);
+        json_auto_t *entry = OBJ(F("manager", STR(FACTS_MANAGER)),
+                                 F("operation", STR("Apply")),
+                                 F("apiVersion", STR("v1")),
+                                 F("fieldsV1", cluster_json(rows[i].fields)));
+        json_object_set_new(jx_object(live, "metadata"), "managedFields", ARR(REF(entry)));
+        observe_changed(&store, &config, &object_service, live);
+        cluster_plan(gw, &plan);
+        ck_assert_msg(has(&plan, &object_service) == !rows[i].in_step, "row %zu", i);
+        plan_done(&plan);
+        tear_down();
+    }
+}
+END_TEST
+
 START_TEST(what_is_no_longer_wanted_is_deleted)
 {
     set_up();
@@ -282,5 +332,6 @@ UNIT_MAIN("plan", first_everything_is_created, in_step_means_nothing_to_do,
           a_foreign_edit_is_repaired, what_others_add_is_left_alone, older_news_are_no_news,
           what_the_server_turned_into_something_else_is_not_fought,
           a_new_gateway_of_the_name_adopts, replicas_are_looked_after_before_they_are_dropped,
+          a_removed_field_is_not_forgotten, at_first_sight_managed_fields_decide,
           what_is_no_longer_wanted_is_deleted, a_live_selector_is_kept, owners_are_told_apart,
           a_deleted_child_is_made_again)
