@@ -50,7 +50,8 @@ json_t *decode_object(const char *text, size_t len, struct err *err)
     size_t tail = (size_t)(end - rest);
     AUTO_FREE char *shorter = xmalloc(head + 2 + tail);
     memcpy(shorter, text, head);
-    memcpy(shorter + head, "[]", 2);
+    shorter[head] = '[';
+    shorter[head + 1] = ']';
     memcpy(shorter + head + 2, rest, tail);
     return decode_json(shorter, head + 2 + tail, err);
 }
