@@ -496,7 +496,8 @@ def main() -> int:
         cp.stop()
         if keep:
             print(f"kept: {cp.dir}", file=sys.stderr)
-    bad = len(result.failures) + len(result.errors)
+    # A test with several broken subtests counts once.
+    bad = len({getattr(t, "test_case", t) for t, _ in result.failures + result.errors})
     skipped = len(result.skipped)
     print(f"{result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped", flush=True)
     return 1 if bad or not result.testsRun else 0

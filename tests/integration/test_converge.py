@@ -204,13 +204,17 @@ class Restart(h.IntegrationTest):
 
     def test_a_change_made_while_the_operator_was_away_is_seen(self) -> None:
         operator = self.start_operator()
-        self.gateway("kept")
+        self.gateway(
+            "kept", labels={"team": "edge"}, additionalEnvVars=[{"name": "A", "value": "b"}]
+        )
         self.gateway("deleted")
         h.settled()
         self.assertEqual(operator.stop(), 0)
         h.patch("Service", self.ns, "kept", {"spec": {"selector": {"gateway-name": "elsewhere"}}})
         h.delete("Deployment", self.ns, "kept")
         h.delete("MeshGateway", self.ns, "deleted")
+        spec = h.gateway("kept", self.ns)["spec"]
+        h.replace_spec(self.ns, "kept", {**spec, "additionalEnvVars": []})
         operator = self.start_operator()
 
         def repaired() -> bool:

@@ -223,6 +223,14 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     )
 
 
+def all_changed(before: dict[str, Any], namespace: str, patterns: list[str]) -> list[str]:
+    """What has changed, as soon as there is something for every pattern."""
+    changed = changes(before, snapshot(namespace))
+    for pattern in patterns:
+        assert any(re.fullmatch(pattern, c) for c in changed), f"not {pattern}, only {changed}"
+    return changed
+
+
 class Knobs(h.IntegrationTest):
     def test_each_knob_changes_only_what_it_should(self) -> None:
         base = h.gateway("gw", self.ns)["spec"]
@@ -233,18 +241,20 @@ class Knobs(h.IntegrationTest):
             with self.subTest(title):
                 h.replace_spec(self.ns, "gw", {**base, **knob})
                 h.programmed(self.ns, "gw")
-                changed = changes(before, snapshot(self.ns))
-                for pattern in patterns:
-                    self.assertTrue(
-                        [c for c in changed if re.fullmatch(pattern, c)],
-                        f"{pattern} did not change: {changed}",
-                    )
+                # An identity that pods still use goes only after the rollout: this may take a while.
+                changed = h.eventually(lambda: all_changed(before, self.ns, patterns), "changed")
                 stray = [c for c in changed if not any(re.fullmatch(p, c) for p in patterns)]
                 self.assertEqual(stray, [], "changed although the knob does not ask for it")
             with self.subTest(f"{title}, taken back"):
                 h.replace_spec(self.ns, "gw", base)
                 h.programmed(self.ns, "gw")
-                h.eventually(lambda: changes(before, snapshot(self.ns)) == [], "as before", 10)
+
+                def as_before() -> bool:
+                    left = changes(before, snapshot(self.ns))
+                    assert not left, left
+                    return True
+
+                h.eventually(as_before, "as before", 10)
 
     def test_service_type_back_and_forth_keeps_the_service(self) -> None:
         self.gateway()
