@@ -153,8 +153,10 @@ static void gateway_deleted(void *arg, json_t *object)
     AUTO_FREE char *key = store_key(object_namespace(object), object_name(object));
     struct store_gateway *gw = store_find(&source->m->store, key);
     /* The children go by garbage collection. */
-    if (gw && strcmp(gw->uid, object_uid(object)) == 0)
+    if (gw && strcmp(gw->uid, object_uid(object)) == 0) {
+        LOG_INFO("gateway deleted", LS("object", key));
         store_remove(&source->m->store, gw);
+    }
 }
 
 static void watch_children(struct manager *m);

@@ -17,7 +17,14 @@
 #define REPAIRS_MAX       10
 #define REPAIRS_WINDOW_MS 60000
 
-enum step_state { STEP_WAITING, STEP_SENT, STEP_OVER };
+enum effect { EFFECT_NONE, EFFECT_CREATED, EFFECT_REPAIRED, EFFECT_DELETED };
+
+/* How far a step of the plan is: waiting, running, over. */
+struct slot {
+    struct step *running;
+    bool over;
+    enum effect effect; /* for the events */
+};
 
 struct pass {
     struct step_context step_context;
@@ -29,12 +36,10 @@ struct pass {
     bool valid; /* gw is set */
     struct problems problems;
     struct plan plan;
-    struct step **steps; /* under way, by index of the plan */
-    enum step_state *states;
+    struct slot *slots; /* by index of the plan */
     bool held_back;
     struct failures failures;
-    struct strbuf created, repaired, removed; /* "Service, Deployment" for the events */
-    struct loop_timer *start;                 /* done must not run before pass_start returned */
+    struct loop_timer *start; /* done must not run before pass_start returned */
     struct kube_call *status_call;
     struct pass_result result;
     pass_done *done;
@@ -48,13 +53,9 @@ static void free_pass(struct pass *pass)
     problems_done(&pass->problems);
     plan_done(&pass->plan);
     failures_done(&pass->failures);
-    strbuf_done(&pass->created);
-    strbuf_done(&pass->repaired);
-    strbuf_done(&pass->removed);
     loop_timer_free(pass->start);
     json_decref(pass->object);
-    free(pass->steps);
-    free(pass->states);
+    free(pass->slots);
     free(pass->key);
     free(pass);
 }
@@ -78,33 +79,71 @@ static void react(struct pass *pass, enum pass_reaction reaction, const struct e
         pass->result.err = *err;
 }
 
-static void emit(struct pass *pass, const char *type, const char *reason, const char *note)
+static void emit(struct pass *pass, const struct plan_step *child, const char *type,
+                 const char *reason, const char *note)
 {
-    struct events_about about = {&object_mesh_gateway, pass->object};
+    struct events_about about = {.kind = &object_mesh_gateway, .object = pass->object};
+    if (child) {
+        about.related_kind = child->kind;
+        about.related_name = child->name;
+    }
     events_emit(pass->context->events, &about, type, reason, "Reconcile", note);
 }
 
-static void emit_listed(struct pass *pass, const char *reason, const struct strbuf *names)
+/* One event that lists all children with the effect: they are made, or go, together. */
+static void emit_listed(struct pass *pass, enum effect effect, const char *reason)
 {
-    if (!names->len)
+    AUTO_STRBUF struct strbuf names = STRBUF_INIT(LIMIT_ERROR_BODY);
+    for (size_t i = 0; i < pass->plan.count; i++) {
+        const struct plan_step *step = &pass->plan.steps[i];
+        if (pass->slots[i].effect == effect)
+            strbuf_addf(&names, "%s%s %s", names.len ? ", " : " ", step->kind->kind, step->name);
+    }
+    if (!names.len)
         return;
-    AUTO_FREE char *note = xasprintf("%s %s", reason, names->text);
     LOG_INFO("children changed",
              LS("object", pass->key),
              LS("reason", reason),
-             LS("children", names->text));
-    emit(pass, "Normal", reason, note);
+             LS("children", names.text + 1));
+    AUTO_FREE char *note = xasprintf("%s%s", reason, names.text);
+    emit(pass, NULL, "Normal", reason, note);
+}
+
+/* Repairs are rare, and each tells of somebody's doing: an event of its own for each child. */
+static void emit_repairs(struct pass *pass)
+{
+    for (size_t i = 0; i < pass->plan.count; i++) {
+        const struct plan_step *step = &pass->plan.steps[i];
+        if (pass->slots[i].effect != EFFECT_REPAIRED)
+            continue;
+        bool anew = step->verb == PLAN_CREATE;
+        AUTO_FREE char *note = xasprintf("%s %s %s, which somebody else had %s",
+                                         anew ? "Recreated" : "Repaired",
+                                         step->kind->kind,
+                                         step->name,
+                                         anew ? "deleted" : "changed");
+        LOG_INFO("child repaired",
+                 LS("object", pass->key),
+                 LS("kind", step->kind->kind),
+                 LS("reason", anew ? "deleted" : "changed"));
+        emit(pass, step, "Normal", "Repaired", note);
+    }
+}
+
+static bool is_processed(const struct pass *pass)
+{
+    return jx_int(pass->object, "status.observedGeneration", 0) ==
+           jx_int(pass->object, "metadata.generation", 0);
 }
 
 static void emit_events(struct pass *pass)
 {
-    emit_listed(pass, "Created", &pass->created);
-    emit_listed(pass, "Repaired", &pass->repaired);
-    emit_listed(pass, "Deleted", &pass->removed);
-    json_int_t generation = jx_int(pass->object, "metadata.generation", 0);
-    if (pass->valid && pass->gw.sds_ignored &&
-        jx_int(pass->object, "status.observedGeneration", 0) != generation)
+    emit_listed(pass, EFFECT_CREATED, "Created");
+    emit_listed(pass, EFFECT_DELETED, "Deleted");
+    emit_repairs(pass);
+    if (pass->valid && pass->gw.sds_ignored && !is_processed(pass))
         emit(pass,
+             NULL,
              "Warning",
              "FieldHasNoEffect",
              "spec.sds has no effect: istiod serves the certificates");
@@ -149,7 +188,7 @@ static void emit_condition_change(struct pass *pass, const json_t *status)
         const json_t *before =
             conditions_find(jx_array(pass->object, "status.conditions"), told[i].condition);
         if (strcmp(jx_str(now, "reason", ""), told[i].reason) == 0 && !json_equal(now, before))
-            emit(pass, "Warning", told[i].reason, jx_str(now, "message", ""));
+            emit(pass, NULL, "Warning", told[i].reason, jx_str(now, "message", ""));
     }
 }
 
@@ -195,19 +234,14 @@ static void write_status(struct pass *pass)
     pass->status_call = kube_call(pass->context->kube, &request, status_answered, pass);
 }
 
-static void add_name(struct strbuf *list, const struct plan_step *step)
-{
-    strbuf_addf(list, "%s%s %s", list->len ? ", " : "", step->kind->kind, step->name);
-}
-
-static void note_success(struct pass *pass, const struct plan_step *step, bool created)
+/* What is made anew for a spec that was in place already had been deleted by somebody. */
+static enum effect effect_of(const struct pass *pass, const struct plan_step *step, bool created)
 {
     if (step->verb == PLAN_DELETE)
-        add_name(&pass->removed, step);
-    else if (created)
-        add_name(&pass->created, step);
-    else if (step->repair)
-        add_name(&pass->repaired, step);
+        return EFFECT_DELETED;
+    if (created)
+        return is_processed(pass) ? EFFECT_REPAIRED : EFFECT_CREATED;
+    return step->repair ? EFFECT_REPAIRED : EFFECT_NONE;
 }
 
 static void send_ready_steps(struct pass *pass);
@@ -216,11 +250,11 @@ static void step_answered(void *arg, const struct plan_step *step, const struct 
 {
     struct pass *pass = arg;
     size_t i = (size_t)(step - pass->plan.steps);
-    pass->states[i] = STEP_OVER;
-    pass->steps[i] = NULL;
+    pass->slots[i].over = true;
+    pass->slots[i].running = NULL;
     switch (result->outcome) {
     case STEP_DONE:
-        note_success(pass, step, result->created);
+        pass->slots[i].effect = effect_of(pass, step, result->created);
         break;
     case STEP_AGAIN:
         pass->result.again = true;
@@ -264,7 +298,7 @@ static bool must_wait(const struct pass *pass, const struct plan_step *step)
     for (size_t i = 0; i < pass->plan.count; i++) {
         const struct object_kind *kind = pass->plan.steps[i].kind;
         if ((kind == &object_service_account || kind == &object_role_binding) &&
-            pass->states[i] != STEP_OVER)
+            !pass->slots[i].over)
             return true;
     }
     return false;
@@ -272,7 +306,7 @@ static bool must_wait(const struct pass *pass, const struct plan_step *step)
 
 static void skip(struct pass *pass, size_t i, const char *reason, const char *message)
 {
-    pass->states[i] = STEP_OVER;
+    pass->slots[i].over = true;
     failures_add(&pass->failures, &pass->plan.steps[i], reason, message);
 }
 
@@ -287,8 +321,7 @@ static void send_step(struct pass *pass, size_t i)
         skip(pass, i, "Contested", "somebody else keeps changing it back; see its managedFields");
         react(pass, PASS_REFUSED, NULL);
     } else {
-        pass->states[i] = STEP_SENT;
-        pass->steps[i] = step_start(&pass->step_context, step, step_answered, pass);
+        pass->slots[i].running = step_start(&pass->step_context, step, step_answered, pass);
     }
 }
 
@@ -296,9 +329,10 @@ static void send_ready_steps(struct pass *pass)
 {
     bool busy = false;
     for (size_t i = 0; i < pass->plan.count; i++) {
-        if (pass->states[i] == STEP_WAITING && !must_wait(pass, &pass->plan.steps[i]))
+        const struct slot *slot = &pass->slots[i];
+        if (!slot->over && !slot->running && !must_wait(pass, &pass->plan.steps[i]))
             send_step(pass, i);
-        busy = busy || pass->states[i] != STEP_OVER;
+        busy = busy || !slot->over;
     }
     if (busy)
         return;
@@ -322,8 +356,7 @@ static void begin(void *arg)
         pass->held_back = true;
         plan_done(&pass->plan);
     }
-    pass->steps = xcalloc(pass->plan.count, sizeof(struct step *));
-    pass->states = xcalloc(pass->plan.count, sizeof(*pass->states));
+    pass->slots = xcalloc(pass->plan.count, sizeof(*pass->slots));
     send_ready_steps(pass);
 }
 
@@ -335,9 +368,6 @@ struct pass *pass_start(const struct pass_context *context, const struct store_g
     pass->options = *options;
     pass->key = xstrdup(gw->key);
     pass->object = store_object(gw);
-    pass->created = (struct strbuf)STRBUF_INIT(LIMIT_ERROR_BODY);
-    pass->repaired = (struct strbuf)STRBUF_INIT(LIMIT_ERROR_BODY);
-    pass->removed = (struct strbuf)STRBUF_INIT(LIMIT_ERROR_BODY);
     pass->done = done;
     pass->arg = arg;
     pass->step_context = (struct step_context){.kube = context->kube,
@@ -357,9 +387,9 @@ const char *pass_key(const struct pass *pass)
 
 void pass_cancel(struct pass *pass)
 {
-    for (size_t i = 0; i < pass->plan.count; i++)
-        if (pass->steps && pass->steps[i])
-            step_cancel(pass->steps[i]);
+    for (size_t i = 0; pass->slots && i < pass->plan.count; i++)
+        if (pass->slots[i].running)
+            step_cancel(pass->slots[i].running);
     if (pass->status_call)
         kube_cancel(pass->status_call);
     free_pass(pass);

@@ -128,6 +128,16 @@ static json_t *reference_to(const struct events_about *about)
                F("uid", STR(object_uid(about->object))));
 }
 
+static json_t *related_to(const struct events_about *about)
+{
+    if (!about->related_kind)
+        return NULL;
+    return OBJ(F("apiVersion", object_api_version(about->related_kind)),
+               F("kind", STR(about->related_kind->kind)),
+               F("namespace", STR(object_namespace(about->object))),
+               F("name", STR(about->related_name)));
+}
+
 static void repeat(struct events *events, struct series *s)
 {
     int64_t now = now_ms();
@@ -162,7 +172,13 @@ static struct series *new_series(struct events *events, const char *key, const j
 void events_emit(struct events *events, const struct events_about *about, const char *type,
                  const char *reason, const char *action, const char *note)
 {
-    AUTO_FREE char *key = xasprintf("%s %s %s %s", object_uid(about->object), type, reason, action);
+    AUTO_FREE char *key = xasprintf("%s %s %s %s %s %s",
+                                    object_uid(about->object),
+                                    type,
+                                    reason,
+                                    action,
+                                    about->related_kind ? about->related_kind->kind : "",
+                                    about->related_kind ? about->related_name : "");
     struct series *s;
     HASH_FIND_STR(events->series, key, s);
     if (s) {
@@ -184,6 +200,7 @@ void events_emit(struct events *events, const struct events_about *about, const 
                             F("reportingController", STR(events->controller)),
                             F("reportingInstance", STR(events->instance)),
                             F("regarding", reference_to(about)),
+                            FOPT("related", related_to(about)),
                             F("note", STR(cut.msg)));
     send(events, KUBE_CREATE, s, body);
 }

@@ -15,6 +15,9 @@ struct events;
 struct events_about {
     const struct object_kind *kind;
     const json_t *object; /* metadata is read; borrowed for the call */
+    /* Another object of the same namespace that took part; NULL = none. */
+    const struct object_kind *related_kind;
+    const char *related_name;
 };
 
 /* controller: "example.com/name"; instance: of this process. Both are copied. */
