@@ -11,8 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/lib.sh
 
 state=$PWD/build/demo
+program=build/demo/program/meshgateway
 cluster=$state/cluster
-program=build/release/meshgateway
 ns=meshgateway-demo
 kubeconfig=
 context=
@@ -47,7 +47,11 @@ headline() { printf '\n== %s\n' "$*"; }
 
 # show ARG…: the kubectl command as a person would type it, then what it prints.
 show() {
-    say "\$ kubectl $*"
+    local word line='$ kubectl'
+    for word in "$@"; do
+        if [[ $word =~ [^a-zA-Z0-9_./:,=-] ]]; then line+=" '$word'"; else line+=" $word"; fi
+    done
+    say "$line"
     k "$@"
     say
 }
@@ -102,7 +106,7 @@ prepare() {
     need_packages "${build_packages[@]}" "${run_packages[@]}"
     need_command kubectl "https://kubernetes.io/docs/tasks/tools/ has it for every system."
     step "build the operator" \
-        sh -c "cmake --preset release -DBUILD_TESTING=OFF && cmake --build --preset release" ||
+        sh -c "cmake --preset release -B $state/program -DBUILD_TESTING=OFF && cmake --build $state/program" ||
         fail "the build is broken"
     [ ! -f "$state/cluster.used" ] || step "stop the demo that was running" stop_all
     mkdir -p "$state"
@@ -116,7 +120,7 @@ find_cluster() {
         tests/controlplane/build.sh >/dev/null ||
             fail "no local control plane; --kubeconfig FILE uses a cluster of yours"
         step "start etcd, kube-apiserver, two controllers and three fake nodes" \
-            python3 tests/controlplane/controlplane.py up --dir "$cluster"
+            python3 tests/controlplane/controlplane.py up --dir "$cluster" --crds crds
         kubeconfig=$cluster/kubeconfig
     else
         kubeconfig=$(realpath "${kubeconfig:-${KUBECONFIG:-$HOME/.kube/config}}")

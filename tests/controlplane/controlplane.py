@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ class ControlPlane:
     """See the top of the file.
 
     `components` are those beside etcd and kube-apiserver; `nodes` are kwok's fake nodes.
-    `prepare` is called when the API server is ready and nothing else runs yet.
+    `crds`, a kustomization, is applied before anything caches the list of kinds, which the garbage
+    collector and the admission of owner references would only look at again half a minute later.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class ControlPlane:
         keep: bool = False,
         stay: bool = False,
         hpa_sync: str = "2s",
-        prepare: Callable[[ControlPlane], None] | None = None,
+        crds: str | os.PathLike[str] | None = None,
     ) -> None:
         extra = tuple(COMPONENTS[2:]) if tuple(components) == ("all",) else tuple(components)
         for name in extra:
@@ -117,7 +118,7 @@ class ControlPlane:
         self.keep = keep or directory is not None
         self.stay = stay
         self.hpa_sync = hpa_sync
-        self._prepare_api = prepare
+        self.crds = crds
         self.dir = (
             Path(directory) if directory else Path(tempfile.mkdtemp(prefix="meshgateway-cp-"))
         )
@@ -154,8 +155,19 @@ class ControlPlane:
         for name in self.components:
             self._spawn(name)
             self._wait(name)
-            if name == "kube-apiserver" and self._prepare_api is not None:
-                self._prepare_api(self)
+            if name == "kube-apiserver" and self.crds is not None:
+                self._install_crds()
+
+    def _install_crds(self) -> None:
+        self.kubectl("apply", "--server-side", "-k", str(self.crds))
+        deadline = time.monotonic() + READY_SECONDS
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        for crd in self.must("GET", path)["items"]:
+            while not established(self.must("GET", f"{path}/{crd['metadata']['name']}")):
+                if time.monotonic() > deadline:
+                    raise ControlPlaneError(f"{crd['metadata']['name']} is not established")
+                time.sleep(0.1)
+        self.restart("kube-apiserver", kill=True)
 
     def stop(self) -> None:
         """Ends every process, the last one first; removes the directory unless it was given."""
@@ -540,6 +552,11 @@ def fake_node(name: str) -> dict[str, Any]:
     }
 
 
+def established(crd: dict[str, Any]) -> bool:
+    conditions = crd.get("status", {}).get("conditions") or []
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+
 def openssl(*args: str) -> None:
     try:
         subprocess.run(["openssl", *args], check=True, capture_output=True, text=True)
@@ -582,6 +599,7 @@ def main() -> int:
         help="comma separated, beside etcd and kube-apiserver (default: all)",
     )
     parser.add_argument("--nodes", type=int, default=3, help="number of fake nodes (default: 3)")
+    parser.add_argument("--crds", type=Path, help="a kustomization of CRDs to begin with")
     args = parser.parse_args()
     if args.action == "down":
         down(args.dir)
@@ -594,6 +612,7 @@ def main() -> int:
         args.dir.resolve(),
         audit=False,
         stay=True,
+        crds=args.crds,
     )
     try:
         plane.start()

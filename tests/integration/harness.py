@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "controlplane"))
-from controlplane import ControlPlane, ControlPlaneError, end_process, start_time  # noqa: E402
+from controlplane import ControlPlane, ControlPlaneError, end_process, established, start_time  # noqa: E402
 
 SYSTEM = "meshgateway-system"
 ACCOUNT = "meshgateway-operator"
@@ -411,19 +411,9 @@ def binary() -> str:
     return os.environ.get("MESHGATEWAY_BIN", str(ROOT / "build" / "asan" / "meshgateway"))
 
 
-def _install_crd(plane: ControlPlane) -> None:
-    """The CRD, before anything runs that looks at the list of kinds only every half minute."""
-    global cp
-    cp = plane
-    cp.kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
-    crd_established()
-    cp.restart("kube-apiserver", kill=True)
-
-
 def install() -> None:
     """The shipped manifests, as `kubectl apply -k` installs them."""
     cp.kubectl("apply", "--server-side", "-k", str(ROOT / "manifests"))
-    crd_established()
     token = json.loads(Path(cp.service_account_kubeconfig(SYSTEM, ACCOUNT)).read_text())
     owner = {"apiVersion": "istio.banzaicloud.io/v1beta1", "kind": "MeshGateway", "name": "x"}
     owned = {
@@ -450,11 +440,7 @@ def install() -> None:
 
 
 def crd_established() -> None:
-    def check() -> bool:
-        conditions = cp.must("GET", CRD).get("status", {}).get("conditions") or []
-        return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
-
-    eventually(check, "the CRD is established", 30)
+    eventually(lambda: established(cp.must("GET", CRD)), "the CRD is established", 30)
 
 
 class _Result(unittest.TextTestResult):  # how long each test took
@@ -478,7 +464,7 @@ def main() -> int:
         print(f"skipped: no program at {binary()} (MESHGATEWAY_BIN)")
         return 77
     try:
-        cp = ControlPlane(("all",), prepare=_install_crd)
+        cp = ControlPlane(("all",), crds=ROOT / "crds")
         cp.__enter__()
     except ControlPlaneError as e:
         print(f"skipped: {e}")
