@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/procmetrics.h"
 #include "control/manager.h"
 #include "data/config.h"
 #include "kube/credentials.h"
@@ -182,15 +183,15 @@ static int load(const struct run_options *options, struct runtime *run, struct e
     return kubeconfig_load(&source, &run->kubeconfig, err);
 }
 
-static int serve(const struct run_options *options, struct runtime *run,
-                 const struct httpd_route *metrics, const struct httpd_route *health,
-                 struct err *err)
+/* An address that makes no sense is wrong usage; one that cannot be had is a failure. */
+static int listen_on(struct runtime *run, const char *option, const char *address,
+                     const struct httpd_route *routes, struct httpd **ret, struct err *err)
 {
-    if (httpd_new(run->loop, options->metrics_address, metrics, &run->metrics, err) < 0)
-        return err_wrap(err, "--metrics-bind-address");
-    if (httpd_new(run->loop, options->health_address, health, &run->health, err) < 0)
-        return err_wrap(err, "--health-probe-bind-address");
-    return 0;
+    if (httpd_new(run->loop, address, routes, ret, err) == 0)
+        return 0;
+    if (err && err->kind == ERR_INVALID)
+        run->status = EXIT_USAGE;
+    return err_wrap(err, "%s", option);
 }
 
 static int connect_to_cluster(const struct run_options *options, const char *const *namespaces,
@@ -257,7 +258,16 @@ static int run_until_stopped(const struct run_options *options, struct runtime *
     handle_signals(run);
     int result = -1;
     if (connect_to_cluster(options, namespaces, instance, run, err) == 0 &&
-        serve(options, run, metrics, health, err) == 0) {
+        listen_on(
+            run, "--metrics-bind-address", options->metrics_address, metrics, &run->metrics, err) ==
+            0 &&
+        listen_on(run,
+                  "--health-probe-bind-address",
+                  options->health_address,
+                  health,
+                  &run->health,
+                  err) == 0) {
+        procmetrics_register();
         LOG_INFO(
             "started", LS("version", MESHGATEWAY_VERSION), LS("server", run->kubeconfig.server));
         loop_run(run->loop);
@@ -284,7 +294,8 @@ int cmd_run(int argc, char **argv)
     struct err err = {0};
     if (load(&options, &run, &err) < 0 || run_until_stopped(&options, &run, &err) < 0) {
         fprintf(stderr, "meshgateway run: %s\n", err.msg);
-        run.status = EXIT_FAILURE;
+        if (run.status == EXIT_SUCCESS)
+            run.status = EXIT_FAILURE;
     }
     loop_free(run.loop);
     kubeconfig_done(&run.kubeconfig);

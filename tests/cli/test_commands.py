@@ -148,19 +148,19 @@ class Commands(unittest.TestCase):
         self.addCleanup(taken.close)
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         rows = [
-            (["--kubeconfig", "absent"], "absent: No such file or directory"),
-            (["--kubeconfig", "broken"], "broken:"),
-            (["--kubeconfig", kubeconfig, "--context", "nowhere"], "nowhere"),
-            (["--kubeconfig", kubeconfig, "--config", "config.yaml"], "config.yaml:1: "),
-            (["--kubeconfig", kubeconfig, "--metrics-bind-address", "8080"],
+            (1, ["--kubeconfig", "absent"], "absent: No such file or directory"),
+            (1, ["--kubeconfig", "broken"], "broken:"),
+            (1, ["--kubeconfig", kubeconfig, "--context", "nowhere"], "nowhere"),
+            (1, ["--kubeconfig", kubeconfig, "--config", "config.yaml"], "config.yaml:1: "),
+            (2, ["--kubeconfig", kubeconfig, "--metrics-bind-address", "8080"],
              '--metrics-bind-address: bad address "8080": want HOST:PORT, :PORT, or 0 for none'),
-            (["--kubeconfig", kubeconfig, "--metrics-bind-address", "0", "--health-probe-bind-address", address],
+            (1, ["--kubeconfig", kubeconfig, "--metrics-bind-address", "0", "--health-probe-bind-address", address],
              f'--health-probe-bind-address: cannot listen on "{address}": Address already in use'),
         ]
-        for args, message in rows:
+        for status, args, message in rows:
             with self.subTest(args=args):
                 result = self.run_program("run", *args)
-                self.assertEqual((result.status, result.out), (1, ""), result)
+                self.assertEqual((result.status, result.out), (status, ""), result)
                 self.assertRegex(result.err, r"^meshgateway run: .*\n$")
                 self.assertIn(message, result.err)
 
