@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #undef err_set
 #undef err_wrap
 
-/* Cuts a partial UTF-8 sequence off the end of a truncated text. */
-static void trim_partial_character(char *s)
+/* A message may quote what a server sent, and becomes a part of JSON. */
+static void tidy(char *msg, bool cut)
 {
-    size_t len = strlen(s);
-    size_t start = len;
-    while (start > 0 && ((unsigned char)s[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start == 0)
-        return;
-    unsigned char lead = (unsigned char)s[start - 1];
-    size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-    if (want > 1 && len - start + 1 < want)
-        s[start - 1] = '\0';
+    if (cut)
+        utf8_trim(msg);
+    utf8_repair(msg);
 }
 
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
@@ -32,8 +28,7 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
     va_start(args, fmt);
     int n = vsnprintf(e->msg, sizeof(e->msg), fmt, args);
     va_end(args);
-    if (n >= (int)sizeof(e->msg))
-        trim_partial_character(e->msg);
+    tidy(e->msg, n >= (int)sizeof(e->msg));
     return -1;
 }
 
@@ -49,8 +44,8 @@ int err_wrap(struct err *e, const char *fmt, ...)
     if (n < 0 || n >= (int)sizeof(e->msg))
         n = (int)sizeof(e->msg) - 1;
     size_t room = sizeof(e->msg) - (size_t)n;
-    if (snprintf(e->msg + n, room, ": %s", old.msg) >= (int)room)
-        trim_partial_character(e->msg);
+    bool cut = snprintf(e->msg + n, room, ": %s", old.msg) >= (int)room;
+    tidy(e->msg, cut);
     return -1;
 }
 

@@ -31,7 +31,10 @@ struct err {
     char msg[496];   /* for people, without a trailing newline */
 };
 
-/* Fills *e; a message that is too long is cut at a character. Always returns -1. */
+/*
+ * Fills *e; always returns -1. The message is valid UTF-8 whatever goes into it: one that is too
+ * long is cut at a character, a byte that belongs to none becomes a '?'.
+ */
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Puts context in front: "context: message". Always returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);

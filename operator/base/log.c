@@ -4,9 +4,9 @@
 #include "base/limits.h"
 #include "base/now.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,31 +43,16 @@ void log_set_fd(int fd)
     log_fd = fd;
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 if there is none. */
-static size_t utf8_len(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] >= 0xf5)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
-}
-
 static void add_quoted(struct strbuf *line, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
     strbuf_addc(line, '"');
-    while (*s) {
-        size_t len = utf8_len(s);
+    for (const char *s = text; *s;) {
+        size_t len = utf8_length(s);
         if (len == 0)
             strbuf_adds(line, "\\ufffd");
         else if (*s == '"' || *s == '\\')
             strbuf_addf(line, "\\%c", *s);
-        else if (*s < 0x20)
+        else if ((unsigned char)*s < 0x20)
             strbuf_addf(line, "\\u%04x", (unsigned int)*s);
         else
             strbuf_add(line, s, len);

@@ -2,10 +2,11 @@
 #include "control/conditions.h"
 
 #include "base/now.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
-/* metav1.Condition allows 32768 characters of message. */
+/* Bytes; metav1.Condition allows 32768 characters of message. */
 #define MESSAGE_MAX 32000
 
 static const char *const status_names[] = {
@@ -36,6 +37,7 @@ void conditions_add(struct conditions *c, const char *type, enum conditions_stat
     const json_t *before = conditions_find(c->old, type);
     bool same = strcmp(jx_str(before, "status", ""), status_names[status]) == 0;
     AUTO_FREE char *text = xstrndup(message, MESSAGE_MAX);
+    utf8_trim(text);
     json_t *condition = OBJ(
         F("type", STR(type)),
         F("status", STR(status_names[status])),

@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "base/now.h"
 #include "base/rnd.h"
+#include "base/utf8.h"
 #include "support/unit.h"
 
 #include <stdlib.h>
@@ -34,6 +35,44 @@ START_TEST(err_cuts_at_a_character)
     err_set(&e, ERR_INVALID, "short");
     err_wrap(&e, "%s", text);
     ck_assert_uint_lt(strlen(e.msg), sizeof(e.msg));
+}
+END_TEST
+
+/* A page of a proxy in Latin-1, for example: it must not keep the message out of the status. */
+START_TEST(err_is_always_text)
+{
+    struct err e = {0};
+    err_set(&e, ERR_UNAVAILABLE, "%s", "p\xe4ge \xf0\x9f\x98\x80");
+    ck_assert_str_eq(e.msg, "p?ge \xf0\x9f\x98\x80");
+    err_wrap(&e, "%s", "\xc3");
+    ck_assert_str_eq(e.msg, "?: p?ge \xf0\x9f\x98\x80");
+}
+END_TEST
+
+START_TEST(utf8_knows_its_characters)
+{
+    static const struct {
+        const char *text;
+        size_t length;
+    } rows[] = {
+        {"", 1},
+        {"a", 1},
+        {"\xc3\xa9", 2},
+        {"\xe2\x82\xac", 3},
+        {"\xed\x9f\xbf", 3},
+        {"\xf4\x8f\xbf\xbf", 4},
+        {"\x80", 0},             /* no lead */
+        {"\xc3", 0},             /* cut */
+        {"\xe2\x82", 0},         /* cut */
+        {"\xc0\xaf", 0},         /* overlong */
+        {"\xe0\x80\xaf", 0},     /* overlong */
+        {"\xf0\x80\x80\xaf", 0}, /* overlong */
+        {"\xed\xa0\x80", 0},     /* surrogate */
+        {"\xf4\x90\x80\x80", 0}, /* above U+10FFFF */
+        {"\xff", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        ck_assert_uint_eq(utf8_length(rows[i].text), rows[i].length);
 }
 END_TEST
 
@@ -173,5 +212,6 @@ START_TEST(metrics_text)
 }
 END_TEST
 
-UNIT_MAIN("base", err_wraps_and_keeps_kind, err_cuts_at_a_character, strbuf_keeps_its_ceiling,
-          time_formats, times_are_parsed, log_line_is_json, rnd_stays_in_range, metrics_text)
+UNIT_MAIN("base", err_wraps_and_keeps_kind, err_cuts_at_a_character, err_is_always_text,
+          utf8_knows_its_characters, strbuf_keeps_its_ceiling, time_formats, times_are_parsed,
+          log_line_is_json, rnd_stays_in_range, metrics_text)

@@ -249,6 +249,26 @@ START_TEST(transition_time_moves_with_the_status_only)
 }
 END_TEST
 
+/* JSON takes whole characters only: a condition cut within one would be missing. */
+START_TEST(a_long_message_is_cut_at_a_character)
+{
+    for (size_t shift = 0; shift < 3; shift++) {
+        AUTO_STRBUF struct strbuf message = STRBUF_INIT(100000);
+        while (message.len < shift)
+            strbuf_addc(&message, '.');
+        while (message.len < 40000)
+            strbuf_adds(&message, "\xe2\x82\xac");
+        struct conditions c;
+        conditions_init(&c, NULL, 1, 0);
+        conditions_add(&c, "A", CONDITION_FALSE, "Long", message.text);
+        const char *text = jx_str(conditions_find(c.list, "A"), "message", "");
+        ck_assert_uint_gt(strlen(text), 30000);
+        ck_assert_uint_lt(strlen(text), 32768);
+        json_decref(c.list);
+    }
+}
+END_TEST
+
 UNIT_MAIN("status", says_what_is_there, invalid_spec_names_the_field,
           failures_are_told_with_their_object, a_settled_status_is_not_written_again,
-          transition_time_moves_with_the_status_only)
+          transition_time_moves_with_the_status_only, a_long_message_is_cut_at_a_character)
