@@ -66,6 +66,6 @@ void procmetrics_register(void)
     struct metric *cpu =
         metrics_counter("process_cpu_seconds_total", "CPU time, user and system.", NULL);
     metrics_set(metrics_gauge("process_start_time_seconds", "Start, since the Unix epoch.", NULL),
-                (double)(now_wall_us() / 1000000));
+                (double)now_wall_us() / 1e6);
     metrics_on_render(refresh, cpu);
 }

@@ -184,6 +184,9 @@ class Commands(unittest.TestCase):
         failed = re.compile(r'^rest_client_requests_total\{code="<error>",.*\} [1-9]', re.MULTILINE)
         while not failed.search(self.get(f"http://{metrics}/metrics")[1]):  # ctest has the time-out
             pass
+        page = self.get(f"http://{metrics}/metrics")[1]
+        for name in ("process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total"):
+            self.assertRegex(page, rf"(?m)^{name} [0-9.e+-]+$")
         self.assertEqual(self.get(f"http://{metrics}/healthz")[0], 404)
         program.terminate()
         out, err = program.communicate()
