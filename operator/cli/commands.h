@@ -6,6 +6,7 @@
 #define EXIT_USAGE 2
 
 /* argv[0] is the command's name. Each returns the exit status. */
+int cmd_convert(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_run(int argc, char **argv);

@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {.name = "run", .summary = "run the operator", .run = cmd_run, .network = true},
     {.name = "render", .summary = "print the objects of MeshGateways", .run = cmd_render},
     {.name = "lint", .summary = "tell what is wrong with MeshGateways", .run = cmd_lint},
+    {.name = "convert", .summary = "make MeshGateways of other gateways", .run = cmd_convert},
     {.name = "version", .summary = "print the version", .run = cmd_version},
     {.name = "help", .summary = "explain a command", .run = cmd_help},
 };

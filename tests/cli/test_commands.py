@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 PROGRAM = ""
-COMMANDS = ["run", "render", "lint", "version"]
+COMMANDS = ["run", "render", "lint", "convert", "version"]
 
 GATEWAY = """\
 apiVersion: istio.banzaicloud.io/v1beta1
