@@ -12,7 +12,6 @@
 #include <utlist.h>
 
 #define BACKOFF_FIRST_MS 5
-#define BACKOFF_MAX_MS   1000000
 
 struct item {
     UT_hash_handle hh;
@@ -198,14 +197,14 @@ void queue_add_after(struct queue *q, const char *key, int64_t delay_ms)
     add_after(find_or_new(q, key), delay_ms);
 }
 
-void queue_retry(struct queue *q, const char *key, int64_t least_ms)
+void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t most_ms)
 {
     struct item *item = find_or_new(q, key);
     int64_t delay = BACKOFF_FIRST_MS;
-    for (int i = 0; i < item->failures && delay < BACKOFF_MAX_MS; i++)
+    for (int i = 0; i < item->failures && delay < QUEUE_BACKOFF_MAX_MS; i++)
         delay *= 2;
-    if (delay > BACKOFF_MAX_MS)
-        delay = BACKOFF_MAX_MS;
+    if (delay > most_ms)
+        delay = most_ms;
     item->failures++;
     if (delay < least_ms)
         delay = least_ms;

@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* For queue_retry: the longest back-off there is. */
+#define QUEUE_BACKOFF_MAX_MS 1000000
+
 struct queue;
 
 enum queue_priority {
@@ -28,10 +31,10 @@ void queue_add(struct queue *q, const char *key, enum queue_priority priority);
 /* Adds it after a delay, or sooner if it is added otherwise; the earliest time counts. */
 void queue_add_after(struct queue *q, const char *key, int64_t delay_ms);
 /*
- * Adds it after its back-off: 5 ms doubled with each failure up to 1000 s, with jitter, but not
- * before least_ms. queue_forget ends the series of failures.
+ * Adds it after its back-off: 5 ms doubled with each failure up to 1000 s, but within [least_ms,
+ * most_ms], with jitter. queue_forget ends the series of failures.
  */
-void queue_retry(struct queue *q, const char *key, int64_t least_ms);
+void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t most_ms);
 void queue_forget(struct queue *q, const char *key);
 /* How often queue_retry was called for the key since queue_forget. */
 int queue_failures(struct queue *q, const char *key);

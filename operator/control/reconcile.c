@@ -11,8 +11,12 @@
 
 /* Failures that may pass by themselves get into the status when they happen this often in a row. */
 #define TELL_TRANSIENT_AFTER 3
-/* What only somebody else can mend (RBAC, quota, a foreign object) is tried at least this late. */
-#define REFUSED_RETRY_MS 5000
+/*
+ * What only somebody else can mend (RBAC, quota, a foreign object) is not tried sooner, since it
+ * would be refused again, nor later than this, since nobody tells us when it is mended.
+ */
+#define REFUSED_RETRY_MIN_MS 5000
+#define REFUSED_RETRY_MAX_MS 300000
 /* Nothing is created in a namespace that is being deleted until this long after its last refusal.
  */
 #define NAMESPACE_ENDS_MS 30000
@@ -142,16 +146,16 @@ static enum outcome schedule(struct reconcile *r, const char *key, const struct 
     switch (result->reaction) {
     case PASS_IN_STEP:
         if (result->again) {
-            queue_retry(r->queue, key, 0);
+            queue_retry(r->queue, key, 0, QUEUE_BACKOFF_MAX_MS);
             return OUTCOME_REQUEUE;
         }
         queue_forget(r->queue, key);
         return OUTCOME_SUCCESS;
     case PASS_TRANSIENT:
-        queue_retry(r->queue, key, result->retry_ms);
+        queue_retry(r->queue, key, result->retry_ms, QUEUE_BACKOFF_MAX_MS);
         return OUTCOME_ERROR;
     case PASS_REFUSED:
-        queue_retry(r->queue, key, result->again ? 0 : REFUSED_RETRY_MS);
+        queue_retry(r->queue, key, result->again ? 0 : REFUSED_RETRY_MIN_MS, REFUSED_RETRY_MAX_MS);
         return OUTCOME_ERROR;
     case PASS_NAMESPACE_ENDS:
         remember_ending(r, key);

@@ -78,7 +78,7 @@ START_TEST(retries_later_and_forgets)
     set_up();
     queue_add(q, "a", QUEUE_NORMAL);
     const char *key = queue_get(q);
-    queue_retry(q, key, 0);
+    queue_retry(q, key, 0, QUEUE_BACKOFF_MAX_MS);
     queue_done(q, key);
     ck_assert_int_eq(queue_failures(q, "a"), 1);
     ck_assert_ptr_null(queue_get(q));
@@ -109,7 +109,7 @@ START_TEST(waking_ends_back_off_only)
 {
     set_up();
     queue_add_after(q, "later", 3600000);
-    queue_retry(q, "failed", 3600000);
+    queue_retry(q, "failed", 3600000, QUEUE_BACKOFF_MAX_MS);
     queue_wake(q);
     const char *key = queue_get(q);
     ck_assert_str_eq(key, "failed");
