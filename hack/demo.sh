@@ -180,6 +180,8 @@ apply_samples() {
             i=$((i + 1))
         done
         show wait -n "$ns" --for=condition=Ready --timeout=60s mgw --all
+    else
+        say "# What is not Ready yet waits for its pods, or for the cloud's load balancer."
     fi
     show get mgw -n "$ns"
     show get deployments,services,hpa,pdb,serviceaccounts,rolebindings -n "$ns" -l gateway-name=echo-ingress
