@@ -41,6 +41,12 @@ EDITS: list[tuple[str, str, Any, dict[str, str]]] = [
     ("the selector", "Service", {"spec": {"selector": {"gateway-name": "other"}}}, h.MERGE),
     ("maxUnavailable", "PodDisruptionBudget", {"spec": {"maxUnavailable": 2}}, h.MERGE),
     (
+        "minAvailable instead",
+        "PodDisruptionBudget",
+        {"spec": {"maxUnavailable": None, "minAvailable": 1}},
+        h.MERGE,
+    ),
+    (
         "the field that excludes ours",
         "PodDisruptionBudget",
         {"spec": {"maxUnavailable": None, "minAvailable": 1}},
