@@ -103,10 +103,23 @@ static char *namespace_of(const char *key)
     return xstrndup(key, strcspn(key, "/"));
 }
 
+/* Most of them are gone by then, and nobody asks for them again. */
+static void forget_ended(struct reconcile *r)
+{
+    struct ending_namespace *ns, *next;
+    HASH_ITER (hh, r->ending, ns, next) {
+        if (ns->until > now_ms())
+            continue;
+        HASH_DEL(r->ending, ns);
+        free(ns);
+    }
+}
+
 static void remember_ending(struct reconcile *r, const char *key)
 {
     AUTO_FREE char *name = namespace_of(key);
     struct ending_namespace *ns;
+    forget_ended(r);
     HASH_FIND_STR(r->ending, name, ns);
     if (!ns) {
         ns = xcalloc(1, sizeof(*ns) + strlen(name) + 1);
@@ -121,13 +134,7 @@ static bool is_ending(struct reconcile *r, const char *key)
     AUTO_FREE char *name = namespace_of(key);
     struct ending_namespace *ns;
     HASH_FIND_STR(r->ending, name, ns);
-    if (!ns)
-        return false;
-    if (ns->until > now_ms())
-        return true;
-    HASH_DEL(r->ending, ns);
-    free(ns);
-    return false;
+    return ns && ns->until > now_ms();
 }
 
 static void log_failure(const char *key, const struct pass_result *result)
