@@ -110,24 +110,12 @@ static void gateways_begin(void *arg)
             gw->seen = false;
 }
 
-/* Compares what a pass depends on: all but the bookkeeping of the API server. */
+/* Whether a pass would do the same: all but the bookkeeping of the API server is equal. */
 static bool is_same_gateway(const struct store_gateway *known, const json_t *object)
 {
-    static const char *const parts[] = {
-        "metadata.generation",
-        "metadata.deletionTimestamp",
-        "metadata.annotations",
-        "metadata.uid",
-        "status",
-    };
     json_auto_t *before = store_object(known);
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        const json_t *a = jx_get(before, parts[i]);
-        const json_t *b = jx_get(object, parts[i]);
-        if (a && b ? !json_equal(a, b) : a != b)
-            return false;
-    }
-    return true;
+    return store_same_intent(before, object) &&
+           jx_equal(jx_get(before, "status"), jx_get(object, "status"));
 }
 
 static void gateway_changed(void *arg, json_t *object)
@@ -143,6 +131,7 @@ static void gateway_changed(void *arg, json_t *object)
     }
     bool same = gw && is_same_gateway(gw, object);
     gw = store_put(store, object);
+    gw->seen = true;
     if (!same)
         enqueue(source, gw);
 }

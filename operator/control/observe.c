@@ -114,7 +114,6 @@ static void identify(struct store_gateway *gw, struct store_child *child, const 
     copy_text(child->version, sizeof(child->version), object_resource_version(object));
     child->owned = controller && is_mesh_gateway(controller) &&
                    strcmp(jx_str(controller, "uid", ""), gw->uid) == 0;
-    child->seen = true;
 }
 
 static bool is_stale(const struct store_child *child, const json_t *object)
@@ -152,10 +151,9 @@ struct store_gateway *observe_changed(struct store *store, const struct config *
     if (!gw)
         return NULL;
     struct store_child *child = store_child_put(gw, kind, object_name(object));
-    if (is_stale(child, object)) {
-        child->seen = true;
+    child->seen = true;
+    if (is_stale(child, object))
         return NULL;
-    }
     identify(gw, child, object);
     return compare_with_desired(gw, config, child, object) ? gw : NULL;
 }

@@ -167,9 +167,8 @@ static void status_answered(void *arg, const struct kube_reply *reply)
         react(pass, failures_reaction(&err), &err);
     } else if (gw &&
                object_compare_versions(object_resource_version(reply->object), gw->version) > 0) {
-        /* Somebody's edit may have come in between; then there is more to do. */
-        json_int_t generation = jx_int(reply->object, "metadata.generation", 0);
-        if (generation != jx_int(pass->object, "metadata.generation", 0))
+        /* Somebody's edit may have come in between, and from now on the watch's word is old. */
+        if (!store_same_intent(reply->object, pass->object))
             pass->result.again = true;
         store_put(pass->context->store, reply->object);
     }

@@ -87,8 +87,14 @@ static void existing_read(void *arg, const struct kube_reply *reply)
 static void applied(struct step *step, const struct kube_reply *reply)
 {
     struct store_gateway *gw = record(step);
+    const struct plan_step *plan = step->plan;
+    if (gw && plan->verb == PLAN_APPLY && !store_child_find(gw, plan->kind, plan->name)) {
+        /* The watch told of its end before this answer, which is older, came in. */
+        finish(step, STEP_AGAIN, reply);
+        return;
+    }
     if (gw)
-        observe_applied(gw, step->plan->kind, step->plan->body, step->plan->desired, reply->object);
+        observe_applied(gw, plan->kind, plan->body, plan->desired, reply->object);
     finish(step, STEP_DONE, reply);
 }
 

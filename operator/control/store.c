@@ -52,7 +52,6 @@ struct store_gateway *store_put(struct store *store, const json_t *object)
     copy_text(gw->version, sizeof(gw->version), object_resource_version(object));
     free(gw->text);
     gw->text = compact_text(object);
-    gw->seen = true;
     return gw;
 }
 
@@ -67,7 +66,21 @@ void store_remove(struct store *store, struct store_gateway *gw)
 
 json_t *store_object(const struct store_gateway *gw)
 {
-    return json_loads(gw->text, 0, NULL);
+    return json_loads(gw->text, JSON_ALLOW_NUL, NULL); /* annotations may hold a NUL */
+}
+
+bool store_same_intent(const json_t *a, const json_t *b)
+{
+    static const char *const parts[] = {
+        "metadata.uid",
+        "metadata.generation", /* of the spec */
+        "metadata.deletionTimestamp",
+        "metadata.annotations",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (!jx_equal(jx_get(a, parts[i]), jx_get(b, parts[i])))
+            return false;
+    return true;
 }
 
 struct store_child *store_child_find(const struct store_gateway *gw, const struct object_kind *kind,

@@ -20,7 +20,7 @@ struct store_child {
     char uid[STORE_UID_LEN];
     char version[STORE_VERSION_LEN];
     bool owned;          /* its controller reference names the gateway's current uid */
-    bool seen;           /* since the watch began its present full set */
+    bool seen;           /* by the watch, since it began its present full set */
     bool measured;       /* `projection` is valid for the desired object with digest `desired` */
     uint64_t desired;    /* digest of the desired object it was last compared with */
     uint64_t projection; /* digest of its projection onto that */
@@ -40,7 +40,7 @@ struct store_gateway {
     char *text; /* the MeshGateway, compact JSON without managedFields */
     char uid[STORE_UID_LEN];
     char version[STORE_VERSION_LEN];
-    bool seen;
+    bool seen; /* as of a child */
     struct store_child *children;
     char key[]; /* "namespace/name" */
 };
@@ -53,11 +53,17 @@ struct store {
 char *store_key(const char *ns, const char *name);
 
 struct store_gateway *store_find(const struct store *store, const char *key);
-/* Takes in the object: finds or makes its record. A new uid forgets who owned the children. */
+/*
+ * Takes in the object: finds or makes its record. A new uid forgets who owned the children. Leaves
+ * `seen` alone: the answer to a write may be older than the watch's full set, and does not tell
+ * that the object is still there.
+ */
 struct store_gateway *store_put(struct store *store, const json_t *object);
 void store_remove(struct store *store, struct store_gateway *gw);
 /* The object, new; NULL only if the text were damaged. */
 json_t *store_object(const struct store_gateway *gw);
+/* Whether two states of a gateway are the same to a pass, but for their status. */
+bool store_same_intent(const json_t *a, const json_t *b);
 
 struct store_child *store_child_find(const struct store_gateway *gw, const struct object_kind *kind,
                                      const char *name);

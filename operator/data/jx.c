@@ -122,6 +122,11 @@ bool jx_empty(const json_t *value)
     return false;
 }
 
+bool jx_equal(const json_t *a, const json_t *b)
+{
+    return a && b ? json_equal(a, b) : a == b;
+}
+
 void jx_update(json_t *into, const json_t *from)
 {
     const char *key;

@@ -65,6 +65,8 @@ bool jx_bool(const json_t *object, const char *path, bool otherwise);
 
 /* True for null, "", {} and []: what an unset field looks like. Also for NULL. */
 bool jx_empty(const json_t *value);
+/* As json_equal, but two that are absent (NULL) are equal too. */
+bool jx_equal(const json_t *a, const json_t *b);
 /* Copies every member of `from` over `into` (shallow; values are shared). NULL `from` is empty. */
 void jx_update(json_t *into, const json_t *from);
 /*

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pass against a scripted server: what happens while it waits for an answer. */
+#include "base/metrics.h"
+#include "control/pass.h"
+#include "support/cluster.h"
+#include "support/fakecredentials.h"
+#include "support/fakeserver.h"
+#include "support/unit.h"
+
+#include <string.h>
+
+#define SPEC "{'type':'ingress','ports':[]}"
+#define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+
+static struct loop *loop;
+static struct fakeserver *server;
+static struct kubeconfig kubeconfig;
+static struct credentials *credentials;
+static struct kube *kube;
+static struct events *events;
+static struct config config;
+static struct store store;
+static struct store_gateway *gw;
+static struct pass_context context;
+static struct pass_result result;
+static int ended;
+
+static void set_up(void)
+{
+    loop = loop_new();
+    server = fakeserver_new(loop);
+    kubeconfig = (struct kubeconfig){.server = xstrdup(fakeserver_url(server))};
+    credentials = credentials_new(loop, &kubeconfig);
+    const struct kube_options options = {.max_inflight = 1, .user_agent = "tests"};
+    kube = kube_new(loop, credentials, &options, NULL);
+    events = events_new(loop, kube, "example.com/tests", "tests");
+    config_init(&config);
+    store = (struct store){NULL};
+    json_auto_t *object = cluster_gateway("u1", SPEC);
+    gw = store_put(&store, object);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    cluster_carry_out(&store, "default/gw", &plan);
+    plan_done(&plan);
+    context = (struct pass_context){
+        .loop = loop, .kube = kube, .store = &store, .config = &config, .events = events};
+    ended = 0;
+}
+
+static void tear_down(void)
+{
+    events_free(events);
+    kube_free(kube);
+    credentials_free(credentials);
+    kubeconfig_done(&kubeconfig);
+    fakeserver_free(server);
+    loop_free(loop);
+    store_done(&store);
+    config_done(&config);
+    metrics_reset();
+}
+
+static void on_done(void *arg, struct pass *pass, const struct pass_result *got)
+{
+    (void)arg;
+    (void)pass;
+    ended++;
+    result = *got;
+    loop_stop(loop);
+}
+
+static struct pass *start(void)
+{
+    const struct pass_options options = {.may_create = true};
+    return pass_start(&context, gw, &options, on_done, NULL);
+}
+
+/* The server's first answer is the gateway as stored, with an annotation of somebody's, or not. */
+static void answer_status(const char *annotations)
+{
+    json_auto_t *object = store_object(gw);
+    jx_set(object, "metadata.resourceVersion", STR("200"));
+    if (annotations)
+        jx_set(object, "metadata.annotations", cluster_json(annotations));
+    AUTO_FREE char *text = jx_compact(object);
+    AUTO_FREE char *bytes = xasprintf("%s%s", HEAD, text);
+    fakeserver_add(
+        server, &(const struct fakeserver_reply){.bytes = bytes, .after = FAKESERVER_CLOSE}, 1);
+    start();
+    loop_run(loop);
+    ck_assert_int_eq(ended, 1);
+    ck_assert_ptr_nonnull(strstr(fakeserver_request(server, 0), "/meshgateways/gw/status?"));
+    ck_assert_str_eq(gw->version, "200");
+}
+
+START_TEST(a_written_status_ends_it)
+{
+    set_up();
+    answer_status(NULL);
+    ck_assert_int_eq(result.reaction, PASS_IN_STEP);
+    ck_assert(!result.again);
+    tear_down();
+}
+END_TEST
+
+/* The watch's event of that edit is older than the answer, and so will be passed over. */
+START_TEST(an_edit_that_the_status_shows_is_not_lost)
+{
+    set_up();
+    answer_status("{'meshgateway.banzaicloud.io/paused':'true'}");
+    ck_assert(result.again);
+    tear_down();
+}
+END_TEST
+
+static void delete_service(void *arg)
+{
+    (void)arg;
+    store_child_remove(gw, store_child_find(gw, &object_service, "gw"));
+}
+
+/* The watch tells of the child's end before the answer to its apply comes in. */
+START_TEST(an_old_answer_does_not_revive_a_child)
+{
+    set_up();
+    struct store_child *child = store_child_find(gw, &object_service, "gw");
+    child->measured = false; /* so that it is applied */
+    static const char bytes[] =
+        HEAD "{\"kind\":\"Service\",\"metadata\":{\"name\":\"gw\",\"namespace\":\"default\","
+             "\"uid\":\"uid-of-services\",\"resourceVersion\":\"101\"}}";
+    fakeserver_add(
+        server, &(const struct fakeserver_reply){.bytes = bytes, .after = FAKESERVER_CLOSE}, 1);
+    start();
+    struct loop_timer *timer = loop_timer_new(loop, delete_service, NULL);
+    loop_timer_start(timer, 0);
+    loop_run(loop);
+    ck_assert_ptr_nonnull(strstr(fakeserver_request(server, 0), "/services/gw?"));
+    ck_assert(result.again);
+    ck_assert_ptr_null(store_child_find(gw, &object_service, "gw"));
+    loop_timer_free(timer);
+    tear_down();
+}
+END_TEST
+
+static void stop(void *arg)
+{
+    (void)arg;
+    loop_stop(loop);
+}
+
+START_TEST(cancel_ends_it_at_any_moment)
+{
+    for (int turns = 0; turns < 4; turns++) {
+        set_up();
+        struct pass *pass = start();
+        struct loop_timer *timer = loop_timer_new(loop, stop, NULL);
+        for (int i = 0; i < turns; i++) {
+            loop_timer_start(timer, i);
+            loop_run(loop);
+        }
+        pass_cancel(pass);
+        ck_assert_int_eq(ended, 0);
+        loop_timer_free(timer);
+        tear_down();
+    }
+}
+END_TEST
+
+UNIT_MAIN("pass", a_written_status_ends_it, an_edit_that_the_status_shows_is_not_lost,
+          an_old_answer_does_not_revive_a_child, cancel_ends_it_at_any_moment)
