@@ -284,8 +284,9 @@ struct manager *manager_new(const struct manager_options *options)
                                    .store = &m->store,
                                    .config = options->config,
                                    .events = m->events};
-    int passes = options->max_inflight / 2;
-    m->reconcile = reconcile_new(options->loop, &context, passes > 0 ? passes : 1);
+    /* A pass that waits for one slow answer must not keep the line idle. */
+    int passes = options->max_inflight;
+    m->reconcile = reconcile_new(options->loop, &context, passes);
     metrics_gauge("meshgateway_gateways", "MeshGateways known.", NULL);
     metrics_on_render(refresh_gauges, m);
     add_sources(m, &object_mesh_gateway);

@@ -14,7 +14,7 @@ struct manager_options {
     struct kube *kube;
     const struct config *config;   /* borrowed */
     const char *const *namespaces; /* NULL-terminated; empty: all namespaces */
-    int max_inflight;              /* requests; half as many passes run at a time */
+    int max_inflight;              /* requests at a time, and passes */
     const char *instance;          /* of this process, for events */
 };
 

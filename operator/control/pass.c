@@ -229,7 +229,8 @@ static void write_status(struct pass *pass)
                                    .name = object_name(pass->object),
                                    .subresource = "status",
                                    .body = body,
-                                   .manager = FACTS_MANAGER};
+                                   .manager = FACTS_MANAGER,
+                                   .background = pass->options.background};
     pass->status_call = kube_call(pass->context->kube, &request, status_answered, pass);
 }
 
@@ -373,7 +374,8 @@ struct pass *pass_start(const struct pass_context *context, const struct store_g
                                                .store = context->store,
                                                .config = context->config,
                                                .gw = &pass->gw,
-                                               .key = pass->key};
+                                               .key = pass->key,
+                                               .background = options->background};
     pass->start = loop_timer_new(context->loop, begin, pass);
     loop_timer_start(pass->start, 0);
     return pass;

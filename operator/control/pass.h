@@ -39,6 +39,7 @@ typedef void pass_done(void *arg, struct pass *pass, const struct pass_result *r
 
 struct pass_options {
     bool tell_transient; /* write failures that may pass by themselves into the status, too */
+    bool background;     /* its requests come after those of others */
     bool may_create;     /* false: the namespace is known to be ending */
 };
 

@@ -236,7 +236,7 @@ void queue_wake(struct queue *q)
             wait_now(item, QUEUE_NORMAL);
 }
 
-const char *queue_get(struct queue *q)
+const char *queue_get(struct queue *q, enum queue_priority *ret_priority)
 {
     struct item *item =
         q->waiting[QUEUE_NORMAL] ? q->waiting[QUEUE_NORMAL] : q->waiting[QUEUE_BACKGROUND];
@@ -251,6 +251,8 @@ const char *queue_get(struct queue *q)
     q->depth--;
     if (q->in_work++ == 0)
         q->last_done = now;
+    if (ret_priority)
+        *ret_priority = item->priority;
     return item->key;
 }
 

@@ -41,9 +41,11 @@ int queue_failures(struct queue *q, const char *key);
 /* Makes all that wait for a back-off ready now, e.g. when the API server is back. */
 void queue_wake(struct queue *q);
 
-/* The next key, in work from now until queue_done; NULL when none waits. Borrowed until queue_done.
+/*
+ * The next key, in work from now until queue_done; NULL when none waits. Borrowed until queue_done.
+ * ret_priority (may be NULL): the one it waited with.
  */
-const char *queue_get(struct queue *q);
+const char *queue_get(struct queue *q, enum queue_priority *ret_priority);
 void queue_done(struct queue *q, const char *key);
 
 /* Keys that wait, without the delayed ones; and keys in work. */

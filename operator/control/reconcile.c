@@ -197,7 +197,7 @@ static void pass_ended(void *arg, struct pass *pass, const struct pass_result *r
     }
 }
 
-static void start_pass(struct reconcile *r, const char *key)
+static void start_pass(struct reconcile *r, const char *key, enum queue_priority priority)
 {
     const struct store_gateway *gw = store_find(r->context.store, key);
     if (!gw) { /* deleted since it was queued */
@@ -208,6 +208,7 @@ static void start_pass(struct reconcile *r, const char *key)
     struct pass_options options = {
         .tell_transient = queue_failures(r->queue, key) >= TELL_TRANSIENT_AFTER,
         .may_create = !is_ending(r, key),
+        .background = priority == QUEUE_BACKGROUND,
     };
     struct running *running = xcalloc(1, sizeof(*running));
     running->reconcile = r;
@@ -221,10 +222,11 @@ static void pump(void *arg)
 {
     struct reconcile *r = arg;
     while (r->started && r->count < r->max_passes) {
-        const char *key = queue_get(r->queue);
+        enum queue_priority priority;
+        const char *key = queue_get(r->queue, &priority);
         if (!key)
             return;
-        start_pass(r, key);
+        start_pass(r, key, priority);
     }
 }
 

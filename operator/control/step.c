@@ -38,7 +38,8 @@ static struct kube_request request_for(const struct step *step, enum kube_verb v
                                  .kind = step->plan->kind,
                                  .ns = step->context->gw->ns,
                                  .name = step->plan->name,
-                                 .manager = FACTS_MANAGER};
+                                 .manager = FACTS_MANAGER,
+                                 .background = step->context->background};
 }
 
 static struct store_gateway *record(const struct step *step)

@@ -30,6 +30,7 @@ struct step_context {
     const struct config *config;
     const struct meshgateway *gw;
     const char *key; /* the gateway's */
+    bool background; /* see struct kube_request */
 };
 
 typedef void step_done(void *arg, const struct plan_step *step, const struct step_result *result);

@@ -115,7 +115,8 @@ static void send(struct events *events, enum kube_verb verb, const struct series
                                    .kind = &object_event,
                                    .ns = s->ns,
                                    .name = verb == KUBE_CREATE ? NULL : s->name,
-                                   .body = body};
+                                   .body = body,
+                                   .background = true};
     sending->call = kube_call(events->kube, &request, sent, sending);
 }
 

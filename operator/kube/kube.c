@@ -33,6 +33,7 @@ struct kube_call {
     char *target;
     char *body;
     bool is_list;
+    bool background;
     kube_done *done;
     void *arg;
     struct err err;               /* what is wrong with the request itself */
@@ -42,8 +43,8 @@ struct kube_call {
 
 struct kube {
     struct session *session;
-    struct loop_timer *turn; /* starts what waits */
-    struct kube_call *queue;
+    struct loop_timer *turn;      /* starts what waits */
+    struct kube_call *waiting[2]; /* [1]: in the background */
     int inflight, max_inflight;
 };
 
@@ -52,6 +53,11 @@ static void call_free(struct kube_call *call)
     free(call->target);
     free(call->body);
     free(call);
+}
+
+static struct kube_call *next_waiting(const struct kube *kube)
+{
+    return kube->waiting[0] ? kube->waiting[0] : kube->waiting[1];
 }
 
 static void on_reply(void *arg, const struct session_reply *from)
@@ -73,7 +79,7 @@ static void on_reply(void *arg, const struct session_reply *from)
     kube->inflight--;
     call->done(call->arg, &reply);
     call_free(call);
-    if (kube->queue)
+    if (next_waiting(kube))
         loop_timer_start(kube->turn, 0);
 }
 
@@ -87,9 +93,9 @@ static void fail(struct kube_call *call)
 static void pump(void *arg)
 {
     struct kube *kube = arg;
-    while (kube->queue && kube->inflight < kube->max_inflight) {
-        struct kube_call *call = kube->queue;
-        DL_DELETE(kube->queue, call);
+    struct kube_call *call;
+    while ((call = next_waiting(kube)) && kube->inflight < kube->max_inflight) {
+        DL_DELETE(kube->waiting[call->background], call);
         if (call->err.kind) {
             fail(call);
             continue;
@@ -188,7 +194,8 @@ struct kube_call *kube_call(struct kube *kube, const struct kube_request *reques
     set_verb(call, request);
     if (set_target(call, request, &call->err) == 0)
         (void)set_body(call, request, &call->err);
-    DL_APPEND(kube->queue, call);
+    call->background = request->background;
+    DL_APPEND(kube->waiting[call->background], call);
     loop_timer_start(kube->turn, 0);
     return call;
 }
@@ -199,10 +206,10 @@ void kube_cancel(struct kube_call *call)
     if (call->session) {
         session_cancel(call->session);
         kube->inflight--;
-        if (kube->queue)
+        if (next_waiting(kube))
             loop_timer_start(kube->turn, 0);
     } else {
-        DL_DELETE(kube->queue, call);
+        DL_DELETE(kube->waiting[call->background], call);
     }
     call_free(call);
 }
@@ -225,7 +232,7 @@ void kube_free(struct kube *kube)
 {
     if (!kube)
         return;
-    assert(!kube->queue && kube->inflight == 0);
+    assert(!next_waiting(kube) && kube->inflight == 0);
     session_free(kube->session);
     loop_timer_free(kube->turn);
     free(kube);

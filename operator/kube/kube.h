@@ -4,8 +4,8 @@
  *
  * Every call is asynchronous. `done` runs exactly once, never before kube_call() returned, never
  * after kube_cancel(). There are no retries in here: what to do about an error is decided by
- * whoever asked. Calls wait in a queue (first in, first out) while `max_inflight` of them are on
- * their way; watches do not count.
+ * whoever asked. Calls wait in a queue (first in, first out, but the background last) while
+ * `max_inflight` of them are on their way; watches do not count.
  */
 #pragma once
 
@@ -64,6 +64,7 @@ struct kube_request {
     const char *manager;     /* field manager: KUBE_APPLY (required), KUBE_PATCH, KUBE_CREATE */
     const char *uid;         /* KUBE_DELETE: precondition, NULL = none */
     bool dry_run;
+    bool background; /* may wait until all others have been sent */
 };
 
 struct kube_reply {

@@ -70,13 +70,21 @@ static void on_done(void *arg, const struct kube_reply *reply)
     trace_add(&f->trace, "done");
 }
 
-static struct kube_call *get(struct fixture *f, const char *name)
+static struct kube_call *get_at(struct fixture *f, const char *name, bool background)
 {
     return kube_call(f->kube,
-                     &(const struct kube_request){
-                         .verb = KUBE_GET, .kind = &object_service, .ns = "n", .name = name},
+                     &(const struct kube_request){.verb = KUBE_GET,
+                                                  .kind = &object_service,
+                                                  .ns = "n",
+                                                  .name = name,
+                                                  .background = background},
                      on_done,
                      f);
+}
+
+static struct kube_call *get(struct fixture *f, const char *name)
+{
+    return get_at(f, name, false);
 }
 
 /* The request as text: first line, the headers that matter, body. */
@@ -232,6 +240,7 @@ START_TEST(test_queue)
         fakeserver_add(f.server, &good, 1);
     struct kube_call *first = get(&f, "c0");
     struct kube_call *second = get(&f, "c1");
+    get_at(&f, "last", true);
     get(&f, "c2");
     struct kube_call *fourth = get(&f, "c3");
     get(&f, "c4");
@@ -239,12 +248,13 @@ START_TEST(test_queue)
     ck_assert_uint_eq(fakeserver_requests(f.server), 2);
     kube_cancel(fourth); /* waiting */
     kube_cancel(first);  /* on its way: makes room */
-    trace_until(&f.trace, "done", 2);
+    trace_until(&f.trace, "done", 3);
     ck_assert_ptr_nonnull(strstr(fakeserver_request(f.server, 2), "/c2 "));
     ck_assert_ptr_nonnull(strstr(fakeserver_request(f.server, 3), "/c4 "));
+    ck_assert_ptr_nonnull(strstr(fakeserver_request(f.server, 4), "/last "));
     kube_cancel(second);
     trace_linger(&f.trace, 20);
-    trace_check(&f.trace, "200 none - 0 7\ndone\n200 none - 0 7\ndone\n");
+    trace_check(&f.trace, "200 none - 0 7\ndone\n200 none - 0 7\ndone\n200 none - 0 7\ndone\n");
     tear_down(&f);
 }
 END_TEST

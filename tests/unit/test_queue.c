@@ -38,18 +38,18 @@ START_TEST(coalesces_and_serialises)
     ck_assert_uint_eq(queue_depth(q), 1);
     loop_run(loop);
     ck_assert_int_eq(readied, 1);
-    const char *key = queue_get(q);
+    const char *key = queue_get(q, NULL);
     ck_assert_str_eq(key, "a");
-    ck_assert_ptr_null(queue_get(q));
+    ck_assert_ptr_null(queue_get(q, NULL));
     queue_add(q, "a", QUEUE_NORMAL); /* while in work: comes once more, later */
     queue_add(q, "a", QUEUE_NORMAL);
-    ck_assert_ptr_null(queue_get(q));
+    ck_assert_ptr_null(queue_get(q, NULL));
     ck_assert_uint_eq(queue_in_work(q), 1);
     queue_done(q, key);
-    key = queue_get(q);
+    key = queue_get(q, NULL);
     ck_assert_str_eq(key, "a");
     queue_done(q, key);
-    ck_assert_ptr_null(queue_get(q));
+    ck_assert_ptr_null(queue_get(q, NULL));
     ck_assert_int_eq(queue_stalled_ms(q), 0);
     tear_down();
 }
@@ -65,7 +65,9 @@ START_TEST(an_edit_overtakes_the_background)
     queue_add(q, "d", QUEUE_NORMAL);
     static const char *const order[] = {"c", "d", "a", "b"};
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-        const char *key = queue_get(q);
+        enum queue_priority priority;
+        const char *key = queue_get(q, &priority);
+        ck_assert_int_eq(priority, i < 2 ? QUEUE_NORMAL : QUEUE_BACKGROUND);
         ck_assert_str_eq(key, order[i]);
         queue_done(q, key);
     }
@@ -77,12 +79,12 @@ START_TEST(retries_later_and_forgets)
 {
     set_up();
     queue_add(q, "a", QUEUE_NORMAL);
-    const char *key = queue_get(q);
+    const char *key = queue_get(q, NULL);
     queue_retry(q, key, 0, QUEUE_BACKOFF_MAX_MS);
     queue_done(q, key);
     ck_assert_int_eq(queue_failures(q, "a"), 1);
-    ck_assert_ptr_null(queue_get(q));
-    while (!(key = queue_get(q))) /* until its back-off ends */
+    ck_assert_ptr_null(queue_get(q, NULL));
+    while (!(key = queue_get(q, NULL))) /* until its back-off ends */
         loop_run(loop);
     ck_assert_str_eq(key, "a");
     queue_forget(q, key);
@@ -96,9 +98,9 @@ START_TEST(an_addition_ends_the_wait)
 {
     set_up();
     queue_add_after(q, "a", 3600000);
-    ck_assert_ptr_null(queue_get(q));
+    ck_assert_ptr_null(queue_get(q, NULL));
     queue_add(q, "a", QUEUE_NORMAL);
-    const char *key = queue_get(q);
+    const char *key = queue_get(q, NULL);
     ck_assert_str_eq(key, "a");
     queue_done(q, key);
     tear_down();
@@ -111,10 +113,10 @@ START_TEST(waking_ends_back_off_only)
     queue_add_after(q, "later", 3600000);
     queue_retry(q, "failed", 3600000, QUEUE_BACKOFF_MAX_MS);
     queue_wake(q);
-    const char *key = queue_get(q);
+    const char *key = queue_get(q, NULL);
     ck_assert_str_eq(key, "failed");
     queue_done(q, key);
-    ck_assert_ptr_null(queue_get(q));
+    ck_assert_ptr_null(queue_get(q, NULL));
     tear_down();
 }
 END_TEST
