@@ -183,5 +183,5 @@ void observe_applied(struct store_gateway *gw, const struct object_kind *kind, c
     child->vouched = desired;
     child->applied = true;
     child->applied_desired = desired;
-    child->applied_projection = drift_digest(body, object);
+    child->applied_projection = newest ? child->projection : drift_digest(body, object);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/plan.h"
 
+#include "data/jsonread.h"
 #include "templates/templates.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 static json_t *child_facts(const struct store_child *child)
 {
-    return child && child->facts ? json_loads(child->facts, 0, NULL) : NULL;
+    return child && child->facts ? jsonread_bytes(child->facts, strlen(child->facts), NULL) : NULL;
 }
 
 /*

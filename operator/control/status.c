@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "control/conditions.h"
+#include "data/jsonread.h"
 
 #include <string.h>
 #include <utlist.h>
@@ -11,7 +12,9 @@ static json_t *facts_of_child(const struct status_input *in, const struct object
 {
     const char *name = object_name(in->object);
     const struct store_child *child = store_child_find(in->known, kind, name);
-    return child && child->owned && child->facts ? json_loads(child->facts, 0, NULL) : NULL;
+    return child && child->owned && child->facts
+               ? jsonread_bytes(child->facts, strlen(child->facts), NULL)
+               : NULL;
 }
 
 static void add_accepted(struct conditions *c, const struct status_input *in)

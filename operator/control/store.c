@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/store.h"
 
+#include "data/jsonread.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -66,7 +68,7 @@ void store_remove(struct store *store, struct store_gateway *gw)
 
 json_t *store_object(const struct store_gateway *gw)
 {
-    return json_loads(gw->text, JSON_ALLOW_NUL, NULL); /* annotations may hold a NUL */
+    return jsonread_bytes(gw->text, strlen(gw->text), NULL);
 }
 
 bool store_same_intent(const json_t *a, const json_t *b)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/decode.h"
 
+#include "data/jsonread.h"
+
 #include <string.h>
 
 json_t *decode_json(const char *text, size_t len, struct err *err)
 {
     json_error_t error;
-    json_t *value = json_loadb(text, len, JSON_ALLOW_NUL, &error);
+    json_t *value = jsonread_bytes(text, len, &error);
     if (!value && json_error_code(&error) == json_error_numeric_overflow)
         value = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
     if (!value)
