@@ -13,7 +13,6 @@
 #include "kube/path.h"
 #include "kube/session.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +44,7 @@ struct watch {
     bool silent;            /* a watch gave no byte until it was given up */
     char *bad_version;      /* an event after this version could not be read; "": at the start */
     struct backoff backoff;
+    bool relisted; /* at once, for a version that was too old; not twice until all is well */
     bool troubled; /* the sink was told of `trouble` */
     struct err trouble;
 
@@ -155,8 +155,10 @@ static void ended(struct watch *watch, const struct err *err)
 {
     enum phase phase = watch->phase;
     bool open = phase == PHASE_WATCHING && watch->answered;
-    if (open && now_ms() - watch->started_ms >= watch->timing->stable)
+    if (open && now_ms() - watch->started_ms >= watch->timing->stable) {
         watch->backoff.step_ms = 0;
+        watch->relisted = false;
+    }
     if (phase == PHASE_SYNCING && !watch->answered && err->kind == ERR_INVALID) {
         watch->no_initial_events = true; /* the server does not know the parameter */
         wait_for(watch, 0);
@@ -170,9 +172,9 @@ static void ended(struct watch *watch, const struct err *err)
     } else {
         if (starts_over(watch, err))
             set_text(&watch->version, NULL);
-        /* The first time a version is too old is everyday; the second in a row is a fault. */
-        if (err->kind == ERR_GONE && phase == PHASE_WATCHING && watch->backoff.step_ms == 0) {
-            watch->backoff.step_ms = watch->backoff.min_ms / 2;
+        /* A version that is too old is everyday, as after an outage; the next one is a fault. */
+        if (err->kind == ERR_GONE && phase == PHASE_WATCHING && !watch->relisted) {
+            watch->relisted = true;
             wait_for(watch, 0);
         } else {
             wait_after(watch, err);
