@@ -43,7 +43,9 @@ static int complain(const struct options_command *command, const char *fmt, ...)
 
 static bool is_choice(const char *choices, const char *value)
 {
-    size_t len = strlen(value);
+    size_t len = strcspn(value, "|");
+    if (value[len] == '|')
+        return false;
     for (const char *word = choices; word; word = strchr(word, '|')) {
         word += *word == '|';
         if (len > 0 && strncmp(word, value, len) == 0 && (word[len] == '|' || word[len] == '\0'))
