@@ -45,5 +45,5 @@ const struct credential *credentials_get(struct credentials *credentials);
 void credentials_wait(struct credentials *credentials, credentials_cb *cb, void *arg);
 /* Takes back a credentials_wait. */
 void credentials_cancel(struct credentials *credentials, credentials_cb *cb, void *arg);
-/* The server said 401, or refused the TLS handshake: what we have may be stale. */
+/* The server said 401: what we have may be stale. */
 void credentials_rejected(struct credentials *credentials);

@@ -210,7 +210,7 @@ static void hold_deleted(struct watch *watch, json_t *object, bool deleted)
 static void initial_events_end(struct watch *watch, const char *version)
 {
     json_auto_t *held = TAKE(watch->held);
-    set_text(&watch->version, version);
+    set_text(&watch->version, version[0] ? version : NULL);
     watch->phase = PHASE_WATCHING;
     loop_timer_stop(watch->timer);
     watch->sink->synced(watch->arg);
