@@ -121,6 +121,18 @@ void metrics_on_render(void (*refresh)(void *arg), void *arg)
     LL_APPEND(refreshers, r);
 }
 
+void metrics_off_render(void (*refresh)(void *arg), const void *arg)
+{
+    struct refresher *r, *next;
+    LL_FOREACH_SAFE(refreshers, r, next)
+    {
+        if (r->refresh != refresh || r->arg != arg)
+            continue;
+        LL_DELETE(refreshers, r);
+        free(r);
+    }
+}
+
 static void render_value(struct strbuf *out, const char *name, const char *suffix,
                          const char *labels, double value)
 {

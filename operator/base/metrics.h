@@ -30,6 +30,8 @@ void metrics_observe(struct metric *m, double value);
 
 /* A gauge's value may be computed when it is read: called by metrics_render before it writes. */
 void metrics_on_render(void (*refresh)(void *arg), void *arg);
+/* Takes it back: due before what `arg` points to goes. */
+void metrics_off_render(void (*refresh)(void *arg), const void *arg);
 /* Appends all families in the order they were made. */
 int metrics_render(struct strbuf *out);
 /* Frees everything. */

@@ -106,6 +106,7 @@ void queue_free(struct queue *q)
 {
     if (!q)
         return;
+    metrics_off_render(refresh_gauges, q);
     struct item *item, *next;
     HASH_ITER (hh, q->items, item, next)
         free_item(item);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
 #include "base/metrics.h"
 #include "control/queue.h"
 #include "support/unit.h"
@@ -121,5 +122,20 @@ START_TEST(waking_ends_back_off_only)
 }
 END_TEST
 
+/* What the registry was told to ask is gone; the series stay. */
+START_TEST(metrics_outlive_it)
+{
+    set_up();
+    queue_add(q, "a", QUEUE_NORMAL);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(LIMIT_METRICS_TEXT);
+    ck_assert_int_eq(metrics_render(&out), 0);
+    ck_assert_ptr_nonnull(strstr(out.text, "workqueue_depth{"));
+    queue_free(TAKE(q));
+    ck_assert_int_eq(metrics_render(&out), 0);
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("queue", coalesces_and_serialises, an_edit_overtakes_the_background,
-          retries_later_and_forgets, an_addition_ends_the_wait, waking_ends_back_off_only)
+          retries_later_and_forgets, an_addition_ends_the_wait, metrics_outlive_it,
+          waking_ends_back_off_only)
