@@ -181,8 +181,10 @@ static int open_socket(const char *address, struct err *err)
         int rc = getaddrinfo(host[0] ? host : everywhere[i], port, &hints, &found);
         if (rc != 0)
             return err_set(err, ERR_INVALID, "bad address \"%s\": %s", address, gai_strerror(rc));
-        fd = listen_on(found);
-        failed = errno;
+        for (const struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next) {
+            fd = listen_on(ai);
+            failed = errno;
+        }
         freeaddrinfo(found);
     }
     if (fd < 0)
