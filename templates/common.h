@@ -19,8 +19,8 @@ json_t *common_labels(const struct meshgateway *gw, const json_t *defaults, cons
 json_t *common_selector(const struct meshgateway *gw);
 /*
  * A whole object. The owner reference is there when the gateway has a uid, so not for a file that
- * is rendered offline. `own` as in common_labels, `annotations` borrowed or NULL; `spec_key` and
- * `spec` (stolen, with NULL poisoning) are its one member besides metadata, or NULL for none.
+ * is rendered offline. `own` as in common_labels, `annotations` borrowed or NULL. `spec` is
+ * stolen; NULL when the kind has none.
  */
 json_t *common_object(const struct meshgateway *gw, const struct object_kind *kind,
                       const char *name, const json_t *own, const json_t *annotations, json_t *spec);

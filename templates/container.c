@@ -2,14 +2,12 @@
 #include "templates/container.h"
 
 #include "data/jx.h"
+#include "data/rules_ports.h"
 #include "templates/common.h"
 #include "templates/env.h"
 #include "templates/security.h"
 
 #include <string.h>
-
-/* Kubernetes' limit for the name of a container port (IANA_SVC_NAME, RFC 6335). */
-#define PORT_NAME_MAX 15
 
 static const struct {
     const char *name;
@@ -19,15 +17,6 @@ static const struct {
     {"status-port", 15021},     /* readiness */
     {"http-envoy-prom", 15090}, /* Envoy's own metrics */
 };
-
-static bool is_port_name(const char *name)
-{
-    size_t len = strlen(name);
-    if (len == 0 || len > PORT_NAME_MAX || name[0] == '-' || name[len - 1] == '-')
-        return false;
-    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len && !strstr(name, "--") &&
-           strpbrk(name, "abcdefghijklmnopqrstuvwxyz");
-}
 
 static bool has_port_name(const json_t *ports, const char *name)
 {
@@ -77,7 +66,7 @@ static bool is_free_name(const json_t *ports, const char *name)
     for (size_t i = 0; i < ARRAY_LEN(builtin_ports); i++)
         if (strcmp(builtin_ports[i].name, name) == 0)
             return false;
-    return is_port_name(name) && !has_port_name(ports, name);
+    return rules_ports_is_name(name) && !has_port_name(ports, name);
 }
 
 static json_t *container_port(const char *name, json_int_t number, const char *protocol)

@@ -12,21 +12,26 @@ static int fail(const char *path, int error, struct err *err)
     return err_set(err, kind, "%s: %s", path, strerror(error));
 }
 
-int file_read(const char *path, struct strbuf *ret, struct err *err)
+int file_read_open(int fd, const char *name, struct strbuf *ret, struct err *err)
 {
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(path, errno, err);
     char chunk[8192];
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail(path, errno, err);
+            return fail(name, errno, err);
         if (n == 0)
             return 0;
         if (strbuf_add(ret, chunk, (size_t)n) < 0)
-            return err_set(err, ERR_INVALID, "%s: is larger than %zu bytes", path, ret->max);
+            return err_set(err, ERR_INVALID, "%s: is larger than %zu bytes", name, ret->max);
     }
+}
+
+int file_read(const char *path, struct strbuf *ret, struct err *err)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(path, errno, err);
+    return file_read_open(fd, path, ret, err);
 }

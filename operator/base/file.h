@@ -11,3 +11,5 @@
  * hold a part.
  */
 int file_read(const char *path, struct strbuf *ret, struct err *err) MUST_CHECK;
+/* The same of what is open already, up to its end; `name` is what errors call it. */
+int file_read_open(int fd, const char *name, struct strbuf *ret, struct err *err) MUST_CHECK;

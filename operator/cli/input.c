@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/input.h"
 
+#include "base/file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define CHUNK 65536
 
 static void add_name(struct input_names *names, const char *name)
 {
@@ -109,21 +108,7 @@ const char *input_title(const char *name)
 
 int input_load(const char *name, struct strbuf *ret, struct err *err)
 {
-    bool is_stdin = strcmp(name, "-") == 0;
-    AUTO_CLOSE int file = is_stdin ? -1 : open(name, O_RDONLY | O_CLOEXEC);
-    int fd = is_stdin ? STDIN_FILENO : file;
-    AUTO_FREE char *chunk = xmalloc(CHUNK);
-    ssize_t n = -1;
-    while (fd >= 0 && (n = read(fd, chunk, CHUNK)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        if (strbuf_add(ret, chunk, (size_t)n) < 0)
-            return err_set(
-                err, ERR_INVALID, "%s: larger than %zu bytes", input_title(name), ret->max);
-    }
-    if (n < 0)
-        return err_set(err, ERR_INVALID, "%s: %s", input_title(name), strerror(errno));
-    return 0;
+    if (strcmp(name, "-") == 0)
+        return file_read_open(STDIN_FILENO, input_title(name), ret, err);
+    return file_read(name, ret, err);
 }

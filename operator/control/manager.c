@@ -6,6 +6,7 @@
 #include "control/facts.h"
 #include "control/observe.h"
 #include "kube/watch.h"
+#include "templates/common.h"
 #include "templates/templates.h"
 
 #include <malloc.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#define CHILD_SELECTOR "app.kubernetes.io/managed-by=" FACTS_MANAGER
+#define CHILD_SELECTOR COMMON_MANAGED_BY "=" COMMON_MANAGED_BY_VALUE
 #define EVENTS_SOURCE  "meshgateway.banzaicloud.io/" FACTS_MANAGER
 /* Every request has a deadline of about a minute; passes that end in none of these are stuck. */
 #define STALL_MS (10 * 60 * 1000)
@@ -302,6 +303,7 @@ void manager_free(struct manager *m)
 {
     if (!m)
         return;
+    metrics_off_render(refresh_gauges, m);
     struct source *source, *next;
     LL_FOREACH_SAFE(m->sources, source, next)
     {

@@ -5,6 +5,7 @@
 #include "control/facts.h"
 #include "control/managed.h"
 #include "control/plan.h"
+#include "templates/common.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static const char *gateway_name(const json_t *object)
     const json_t *controller = object_controller(object);
     if (controller)
         return is_mesh_gateway(controller) ? jx_str(controller, "name", NULL) : NULL;
-    if (strcmp(label(object, "app.kubernetes.io/managed-by"), FACTS_MANAGER) != 0)
+    if (strcmp(label(object, COMMON_MANAGED_BY), COMMON_MANAGED_BY_VALUE) != 0)
         return NULL;
     const char *name = label(object, "gateway-name");
     return name[0] ? name : NULL;
@@ -58,13 +59,6 @@ static struct store_gateway *find_gateway(const struct store *store, const struc
         return gw;
     const struct store_child *child = store_child_find(gw, kind, object_name(object));
     return child && strcmp(child->uid, object_uid(object)) == 0 ? gw : NULL;
-}
-
-static void copy_text(char *into, size_t size, const char *from)
-{
-    size_t len = strnlen(from, size - 1);
-    memcpy(into, from, len);
-    into[len] = '\0';
 }
 
 /* Returns whether the facts changed. */
@@ -110,8 +104,7 @@ static void identify(struct store_gateway *gw, struct store_child *child, const 
         child->measured = false;
         child->vouched = 0;
     }
-    copy_text(child->uid, sizeof(child->uid), object_uid(object));
-    copy_text(child->version, sizeof(child->version), object_resource_version(object));
+    store_identify(child->uid, child->version, object);
     child->owned = controller && is_mesh_gateway(controller) &&
                    strcmp(jx_str(controller, "uid", ""), gw->uid) == 0;
 }

@@ -36,6 +36,12 @@ static void copy_text(char *into, size_t size, const char *from)
     into[len] = '\0';
 }
 
+void store_identify(char uid[STORE_UID_LEN], char version[STORE_VERSION_LEN], const json_t *object)
+{
+    copy_text(uid, STORE_UID_LEN, object_uid(object));
+    copy_text(version, STORE_VERSION_LEN, object_resource_version(object));
+}
+
 struct store_gateway *store_put(struct store *store, const json_t *object)
 {
     AUTO_FREE char *key = store_key(object_namespace(object), object_name(object));
@@ -49,9 +55,8 @@ struct store_gateway *store_put(struct store *store, const json_t *object)
         struct store_child *child;
         LL_FOREACH (gw->children, child)
             child->owned = false;
-        copy_text(gw->uid, sizeof(gw->uid), object_uid(object));
     }
-    copy_text(gw->version, sizeof(gw->version), object_resource_version(object));
+    store_identify(gw->uid, gw->version, object);
     free(gw->text);
     gw->text = compact_text(object);
     return gw;

@@ -52,6 +52,9 @@ struct store {
 /* Key of an object: "namespace/name". The caller frees. */
 char *store_key(const char *ns, const char *name);
 
+/* Which object a record stands for, and in which version. */
+void store_identify(char uid[STORE_UID_LEN], char version[STORE_VERSION_LEN], const json_t *object);
+
 struct store_gateway *store_find(const struct store *store, const char *key);
 /*
  * Takes in the object: finds or makes its record. A new uid forgets who owned the children. Leaves

@@ -12,7 +12,7 @@
 #define LOWER         "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS        "0123456789"
 
-static bool is_port_name(const char *text)
+bool rules_ports_is_name(const char *text)
 {
     size_t len = strlen(text);
     return len <= PORT_NAME_MAX && strspn(text, LOWER DIGITS "-") == len && strpbrk(text, LOWER) &&
@@ -27,7 +27,7 @@ static void check_target(const json_t *port, const struct fieldpath *path,
     if (json_is_integer(target))
         ok = json_integer_value(target) >= 1 && json_integer_value(target) <= UINT16_MAX;
     else if (json_is_string(target) && !jx_empty(target))
-        ok = is_port_name(json_string_value(target));
+        ok = rules_ports_is_name(json_string_value(target));
     if (!ok)
         fieldpath_problem(FIELD(path, "targetPort"),
                           problems,
