@@ -22,6 +22,7 @@
 #define LIMIT_QUANTITY       64             /* characters of a Kubernetes quantity */
 #define LIMIT_FIELD_PATH     LIMIT_KIB(4)   /* path of a field in a message */
 #define LIMIT_PROBLEMS       1000           /* problems told about one document */
+#define LIMIT_DIFF_CELLS     16000000       /* pairs of lines that a difference compares */
 #define LIMIT_YAML_DOCUMENTS 100000         /* documents in one input */
 #define LIMIT_YAML_DEPTH     64             /* levels of nesting */
 #define LIMIT_YAML_NODES     1000000 /* nodes of one document; also added by aliases to one input */
