@@ -4,13 +4,13 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/version.h"
+#include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/procmetrics.h"
 #include "control/manager.h"
 #include "data/config.h"
 #include "kube/credentials.h"
-#include "kube/kubeconfig.h"
 #include "net/httpd.h"
 
 #include <signal.h>
@@ -23,8 +23,7 @@
 #define DRAIN_MS 20000
 
 struct run_options {
-    const char *kubeconfig;
-    const char *context;
+    struct cluster_source cluster;
     struct options_list namespaces;
     const char *config;
     const char *metrics_address;
@@ -34,17 +33,7 @@ struct run_options {
 };
 
 static const struct options_item items[] = {
-    {.name = "kubeconfig",
-     .type = OPTIONS_TEXT,
-     .value = "FILE",
-     .offset = offsetof(struct run_options, kubeconfig),
-     .help = "how to reach the API server; default: $KUBECONFIG, then the\n"
-             "service account of the pod, then ~/.kube/config"},
-    {.name = "context",
-     .type = OPTIONS_TEXT,
-     .value = "NAME",
-     .offset = offsetof(struct run_options, context),
-     .help = "context of the kubeconfig; default: its current one"},
+    CLUSTER_OPTIONS(struct run_options, cluster),
     {.name = "namespace",
      .letter = 'n',
      .type = OPTIONS_LIST,
@@ -172,15 +161,7 @@ static int load(const struct run_options *options, struct runtime *run, struct e
         config_init(&run->config);
     else if (config_load(options->config, &run->config, err) < 0)
         return -1;
-    struct kubeconfig_source source = {
-        .path = options->kubeconfig,
-        .context = options->context,
-        .env = getenv("KUBECONFIG"),
-        .home = getenv("HOME"),
-        .service_host = getenv("KUBERNETES_SERVICE_HOST"),
-        .service_port = getenv("KUBERNETES_SERVICE_PORT"),
-    };
-    return kubeconfig_load(&source, &run->kubeconfig, err);
+    return cluster_load(&options->cluster, &run->kubeconfig, err);
 }
 
 /* An address that makes no sense is wrong usage; one that cannot be had is a failure. */

@@ -200,6 +200,8 @@ static int read_arguments(const struct options_command *command, int argc, char 
         if (i < 0 || set_value(command, &command->items[i], optarg, into) < 0)
             return '?';
     }
+    if (optind < argc && command->operand)
+        *(const char **)(void *)((char *)into + command->operand_offset) = argv[optind++];
     if (optind < argc) {
         complain(command, "unexpected argument \"%s\"", argv[optind]);
         return '?';

@@ -41,13 +41,15 @@ struct options_command {
     const char *description; /* one paragraph */
     const char *example;     /* indented lines */
     const struct options_item *items;
+    bool operand;          /* one operand may be given, */
+    size_t operand_offset; /* … a const char *, that goes here */
 };
 
 /*
  * Reads argv[1…] into *into, which holds the defaults beforehand; lists in it are freed by the
  * caller in any case. True: go on. False: the command is over with *ret_status, because help was
- * asked for and printed, or because something is wrong and a line on stderr says what. There are
- * no operands: one that is given is wrong.
+ * asked for and printed, or because something is wrong and a line on stderr says what. More
+ * operands than the command has are wrong.
  */
 bool options_parse(const struct options_command *command, int argc, char **argv, void *into,
                    int *ret_status) MUST_CHECK;

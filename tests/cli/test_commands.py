@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 PROGRAM = ""
-COMMANDS = ["run", "render", "lint", "convert", "version"]
+COMMANDS = ["run", "render", "lint", "convert", "diff", "status", "version"]
 
 GATEWAY = """\
 apiVersion: istio.banzaicloud.io/v1beta1
@@ -85,6 +85,11 @@ class Commands(unittest.TestCase):
             (["run", "--max-inflight=8x"], 'option --max-inflight: "8x" is not a number from 1 to 1000'),
             (["run", "--max-inflight=99999999999999999999"], "is not a number from 1 to 1000"),
             (["run", "now"], 'meshgateway run: unexpected argument "now"'),
+            (["convert"], "meshgateway convert: option --filename is missing"),
+            (["convert", "-f", "-", "--from", "x"], "is none of auto|istio-mesh-gateway|helm-values"),
+            (["diff"], "meshgateway diff: option --filename is missing"),
+            (["status", "a", "b"], 'meshgateway status: unexpected argument "b"'),
+            (["status", "-A", "-n", "x"], "give --namespace or --all-namespaces, not both"),
             (["version", "--foo"], "meshgateway version: unrecognized option '--foo'"),
         ]
         for args, message in rows:

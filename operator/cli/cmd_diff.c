@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* diff: what an apply of MeshGateways would change of their objects. */
+#include "base/limits.h"
+#include "cli/cluster.h"
+#include "cli/commands.h"
+#include "cli/gateways.h"
+#include "cli/output.h"
+#include "control/facts.h"
+#include "data/linediff.h"
+#include "data/yamlio.h"
+#include "templates/templates.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Exit statuses as diff(1) has them. */
+#define EXIT_SAME      0
+#define EXIT_DIFFERENT 1
+#define EXIT_TROUBLE   2
+
+struct diff_options {
+    struct gateways_source source;
+    struct cluster_source cluster;
+    const char *config;
+    const char *color;
+};
+
+static const struct options_item items[] = {
+    {.name = "filename",
+     .letter = 'f',
+     .type = OPTIONS_LIST,
+     .value = "FILE|DIR|-",
+     .required = true,
+     .offset = offsetof(struct diff_options, source.paths),
+     .help = "what to read: a file, a folder with everything below it, or\n"
+             "\"-\" for standard input; may be repeated"},
+    {.name = "namespace",
+     .letter = 'n',
+     .type = OPTIONS_TEXT,
+     .value = "NAMESPACE",
+     .offset = offsetof(struct diff_options, source.ns),
+     .help = "where a MeshGateway goes that names no namespace; default: the\n"
+             "namespace of the context"},
+    {.name = "config",
+     .type = OPTIONS_TEXT,
+     .value = "FILE",
+     .offset = offsetof(struct diff_options, config),
+     .help = "the operator's configuration file; without it, its defaults"},
+    {.name = "color",
+     .type = OPTIONS_CHOICE,
+     .value = "auto|always|never",
+     .offset = offsetof(struct diff_options, color),
+     .help = "auto: on a terminal, unless $NO_COLOR is set (auto)"},
+    {.name = "ignore-other-kinds",
+     .type = OPTIONS_FLAG,
+     .offset = offsetof(struct diff_options, source.ignore_other_kinds),
+     .help = "pass over documents that are not MeshGateways"},
+    CLUSTER_OPTIONS(struct diff_options, cluster),
+    {.name = NULL},
+};
+
+static const struct options_command command = {
+    .name = "diff",
+    .synopsis = "-f FILE|DIR|- [OPTION]...",
+    .description =
+        "Tells what would change of the objects of MeshGateways if these were applied: asks the\n"
+        "API server for it (dry run) as the operator would, and changes nothing. Needs leave to\n"
+        "patch these objects. \"kubectl diff\" tells what would change of the MeshGateway itself.\n"
+        "Exit status: 0 no difference, 1 differences, 2 something went wrong.",
+    .example = "  meshgateway diff -f gateway.yaml --config operator.yaml",
+    .items = items,
+};
+
+/* One object of a gateway. */
+struct pair {
+    const struct object_kind *kind;
+    char *name;
+    json_t *wanted; /* NULL: it would be deleted, if it is the gateway's */
+    json_t *live, *after;
+};
+
+struct differ {
+    const struct diff_options *options;
+    struct cluster cluster;
+    struct config config;
+    json_t *gateways; /* of the input */
+    struct strbuf out;
+    bool color;
+    int status;
+};
+
+static void fail(struct differ *d, const char *what, const char *name, const struct err *err)
+{
+    fprintf(stderr, "meshgateway diff: %s %s: %s\n", what, name, err->msg);
+    d->status = EXIT_TROUBLE;
+}
+
+/* What says nothing of the object's intent, or changes with every write. */
+static char *text_of(const json_t *object)
+{
+    static const char *const noise[] = {
+        "managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"};
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_RENDERED);
+    json_auto_t *copy = json_deep_copy(object);
+    for (size_t i = 0; i < ARRAY_LEN(noise); i++)
+        json_object_del(json_object_get(copy, "metadata"), noise[i]);
+    json_object_del(copy, "status");
+    if (copy && yamlio_write(copy, &text) < 0)
+        return xstrdup("");
+    return strbuf_take(&text);
+}
+
+static void add_line(struct differ *d, const char *line, size_t len)
+{
+    const char *color = !d->color        ? NULL
+                        : line[0] == '-' ? "\033[31m"
+                        : line[0] == '+' ? "\033[32m"
+                        : line[0] == '@' ? "\033[36m"
+                                         : NULL;
+    if (color)
+        strbuf_adds(&d->out, color);
+    strbuf_add(&d->out, line, len);
+    strbuf_adds(&d->out, color ? "\033[0m\n" : "\n");
+}
+
+static void compare(struct differ *d, const struct pair *pair, const char *ns)
+{
+    AUTO_FREE char *before = text_of(pair->live);
+    AUTO_FREE char *after = text_of(pair->after);
+    AUTO_STRBUF struct strbuf hunks = STRBUF_INIT(LIMIT_RENDERED);
+    linediff(before, after, &hunks);
+    if (hunks.len == 0)
+        return;
+    AUTO_FREE char *head = xasprintf("--- %s %s/%s in the cluster%s\n+++ %s %s/%s as wanted%s\n",
+                                     pair->kind->kind,
+                                     ns,
+                                     pair->name,
+                                     pair->live ? "" : ": not there",
+                                     pair->kind->kind,
+                                     ns,
+                                     pair->name,
+                                     pair->after ? "" : ": deleted");
+    AUTO_FREE char *all = xasprintf("%s%s", head, hunks.text);
+    for (const char *line = all; *line;) {
+        size_t len = strcspn(line, "\n");
+        add_line(d, line, len);
+        line += len + 1;
+    }
+    if (d->status == EXIT_SAME)
+        d->status = EXIT_DIFFERENT;
+}
+
+/*
+ * As the operator does it: a Deployment keeps its selector, which cannot be changed, and while
+ * something else scales it also its replicas.
+ */
+static void adapt(json_t *wanted, const json_t *live)
+{
+    json_t *selector = jx_object(live, "spec.selector.matchLabels");
+    json_t *replicas = jx_get(live, "spec.replicas");
+    if (selector) {
+        jx_set(wanted, "spec.selector.matchLabels", json_deep_copy(selector));
+        jx_update(jx_object(wanted, "spec.template.metadata.labels"), selector);
+    }
+    if (replicas && !jx_get(wanted, "spec.replicas"))
+        jx_set(wanted, "spec.replicas", json_deep_copy(replicas));
+}
+
+static bool is_ours(const json_t *object, const char *uid)
+{
+    const json_t *owner = object_controller(object);
+    return owner && uid[0] && strcmp(jx_str(owner, "uid", ""), uid) == 0;
+}
+
+/* The objects as they are. */
+static void get_live(struct differ *d, struct pair *pairs, size_t count, const char *ns,
+                     const char *uid)
+{
+    AUTO_FREE struct kube_request *requests = xcalloc(count, sizeof(*requests));
+    AUTO_FREE struct cluster_answer *answers = xcalloc(count, sizeof(*answers));
+    for (size_t i = 0; i < count; i++)
+        requests[i] = (struct kube_request){
+            .verb = KUBE_GET, .kind = pairs[i].kind, .ns = ns, .name = pairs[i].name};
+    cluster_ask(&d->cluster, requests, count, answers);
+    for (size_t i = 0; i < count; i++) {
+        pairs[i].live = answers[i].object;
+        if (!pairs[i].live && answers[i].err.kind != ERR_NOT_FOUND)
+            fail(d, pairs[i].kind->kind, pairs[i].name, &answers[i].err);
+        if (!pairs[i].live || is_ours(pairs[i].live, uid))
+            continue;
+        if (pairs[i].wanted) {
+            const struct err err = {.msg = "is there and does not belong to the MeshGateway; the "
+                                           "operator leaves it alone"};
+            fail(d, pairs[i].kind->kind, pairs[i].name, &err);
+            json_decref(pairs[i].wanted);
+            pairs[i].wanted = NULL;
+        }
+        json_decref(pairs[i].live);
+        pairs[i].live = NULL;
+    }
+}
+
+/* The objects as the API server would store them. */
+static void get_after(struct differ *d, struct pair *pairs, size_t count, const char *ns)
+{
+    AUTO_FREE struct kube_request *requests = xcalloc(count, sizeof(*requests));
+    AUTO_FREE struct cluster_answer *answers = xcalloc(count, sizeof(*answers));
+    AUTO_FREE size_t *asked = xcalloc(count, sizeof(*asked));
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!pairs[i].wanted)
+            continue;
+        if (pairs[i].kind == &object_deployment)
+            adapt(pairs[i].wanted, pairs[i].live);
+        asked[n] = i;
+        requests[n++] = (struct kube_request){.verb = KUBE_APPLY,
+                                              .kind = pairs[i].kind,
+                                              .ns = ns,
+                                              .name = pairs[i].name,
+                                              .body = pairs[i].wanted,
+                                              .manager = FACTS_MANAGER,
+                                              .dry_run = true};
+    }
+    cluster_ask(&d->cluster, requests, n, answers);
+    for (size_t i = 0; i < n; i++) {
+        struct pair *pair = &pairs[asked[i]];
+        pair->after = answers[i].object;
+        if (!pair->after)
+            fail(d, pair->kind->kind, pair->name, &answers[i].err);
+        else
+            compare(d, pair, ns);
+    }
+}
+
+/* All objects that the gateway wants, and under its name those that it may no longer want. */
+static struct pair *pairs_of(const struct meshgateway *gw, size_t *ret_count)
+{
+    struct templates_list list;
+    templates_render(gw, &list);
+    size_t kinds = 0, count = 0;
+    while (templates_kinds[kinds])
+        kinds++;
+    struct pair *pairs = xcalloc(list.count + kinds, sizeof(*pairs));
+    for (size_t i = 0; i < list.count; i++)
+        pairs[count++] = (struct pair){.kind = list.items[i].kind,
+                                       .name = xstrdup(object_name(list.items[i].object)),
+                                       .wanted = json_deep_copy(list.items[i].object)};
+    for (size_t k = 0; k < kinds; k++) {
+        bool there = false;
+        for (size_t i = 0; i < list.count; i++)
+            there |= pairs[i].kind == templates_kinds[k] && strcmp(pairs[i].name, gw->name) == 0;
+        if (!there)
+            pairs[count++] = (struct pair){.kind = templates_kinds[k], .name = xstrdup(gw->name)};
+    }
+    templates_list_done(&list);
+    *ret_count = count;
+    return pairs;
+}
+
+static void diff_gateway(struct differ *d, const struct meshgateway *gw)
+{
+    size_t count;
+    AUTO_FREE struct pair *pairs = pairs_of(gw, &count);
+    get_live(d, pairs, count, gw->ns, gw->uid);
+    get_after(d, pairs, count, gw->ns);
+    for (size_t i = 0; i < count; i++) {
+        if (!pairs[i].wanted && pairs[i].live)
+            compare(d, &pairs[i], gw->ns);
+        free(pairs[i].name);
+        json_decref(pairs[i].wanted);
+        json_decref(pairs[i].live);
+        json_decref(pairs[i].after);
+    }
+}
+
+/* Gives the gateway the identity of the one in the cluster, which owns the objects. */
+static void diff_object(struct differ *d, json_t *object)
+{
+    const struct kube_request request = {.verb = KUBE_GET,
+                                         .kind = &object_mesh_gateway,
+                                         .ns = object_namespace(object),
+                                         .name = object_name(object)};
+    struct cluster_answer answer;
+    cluster_ask(&d->cluster, &request, 1, &answer);
+    json_auto_t *live = answer.object;
+    if (!live && answer.err.kind != ERR_NOT_FOUND) {
+        fail(d, "MeshGateway", object_name(object), &answer.err);
+        return;
+    }
+    if (live)
+        jx_set(object, "metadata.uid", STR(object_uid(live)));
+    else
+        json_object_del(json_object_get(object, "metadata"), "uid");
+    AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
+    struct err err = {.kind = ERR_NONE};
+    struct meshgateway gw;
+    if (meshgateway_parse(object, &d->config, &gw, &problems) < 0) {
+        (void)problems_to_err(&problems, &err);
+        fail(d, "MeshGateway", object_name(object), &err);
+        return;
+    }
+    diff_gateway(d, &gw);
+    meshgateway_done(&gw);
+}
+
+static void collect(void *arg, const struct meshgateway *gw)
+{
+    json_array_append_new(arg, json_deep_copy(gw->object));
+}
+
+static int read_input(struct differ *d, struct err *err)
+{
+    AUTO_STRBUF struct strbuf problems = STRBUF_INIT(LIMIT_PROBLEMS_TEXT);
+    struct gateways_source source = d->options->source;
+    if (!d->options->config)
+        config_init(&d->config);
+    else if (config_load(d->options->config, &d->config, err) < 0)
+        return -1;
+    if (!source.ns)
+        source.ns = d->cluster.kubeconfig.ns ? d->cluster.kubeconfig.ns : "default";
+    int rc = gateways_read(&source, &d->config, collect, d->gateways, &problems);
+    fputs(problems.text, stderr);
+    return rc < 0 || problems.len > 0 ? err_set(err, ERR_INVALID, "the input is wrong") : 0;
+}
+
+static int diff(const struct diff_options *options)
+{
+    struct err err = {.kind = ERR_NONE};
+    json_auto_t *gateways = json_array();
+    struct differ d = {
+        .options = options, .out = STRBUF_INIT(LIMIT_RENDERED), .gateways = gateways};
+    d.color = strcmp(options->color, "always") == 0 ||
+              (strcmp(options->color, "auto") == 0 && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+    if (cluster_open(&options->cluster, &d.cluster, &err) < 0 || read_input(&d, &err) < 0) {
+        fprintf(stderr, "meshgateway diff: %s\n", err.msg);
+        d.status = EXIT_TROUBLE;
+    } else {
+        size_t i;
+        json_t *gateway;
+        json_array_foreach (gateways, i, gateway)
+            diff_object(&d, gateway);
+        if (output_write(d.out.text, d.out.len) != EXIT_SUCCESS)
+            d.status = EXIT_TROUBLE;
+    }
+    strbuf_done(&d.out);
+    config_done(&d.config);
+    cluster_close(&d.cluster);
+    return d.status;
+}
+
+int cmd_diff(int argc, char **argv)
+{
+    int status;
+    struct diff_options options = {.color = "auto"};
+    if (options_parse(&command, argc, argv, &options, &status))
+        status = diff(&options);
+    free(options.source.paths.items);
+    return status;
+}
