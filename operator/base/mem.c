@@ -64,6 +64,13 @@ char *xasprintf(const char *fmt, ...)
     return text;
 }
 
+void mem_free_secret(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 void mem_auto_free(void *pointer_to_pointer)
 {
     void *p;

@@ -40,6 +40,9 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t max);
 char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((returns_nonnull));
 
+/* Frees a text whose bytes shall not stay in memory; NULL is fine. */
+void mem_free_secret(char *text);
+
 /* Cleanup handlers of AUTO_FREE (any pointer) and AUTO_CLOSE (int fd, -1 = none). */
 void mem_auto_free(void *pointer_to_pointer);
 void mem_auto_close(const int *fd);

@@ -70,13 +70,6 @@ struct credentials {
     struct loop_timer *timer;
 };
 
-static void free_secret(char *text)
-{
-    if (text)
-        explicit_bzero(text, strlen(text));
-    free(text);
-}
-
 static bool same(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -85,7 +78,7 @@ static bool same(const char *a, const char *b)
 /* Takes `value`. */
 static void replace(char **text, char *value)
 {
-    free_secret(*text);
+    mem_free_secret(*text);
     *text = value;
 }
 
@@ -93,7 +86,7 @@ static void pems_done(struct pems *pems)
 {
     free(pems->ca);
     free(pems->cert);
-    free_secret(pems->key);
+    mem_free_secret(pems->key);
     *pems = (struct pems){.ca = NULL};
 }
 
@@ -425,9 +418,9 @@ void credentials_free(struct credentials *c)
     loop_timer_free(c->timer);
     pems_done(&c->files);
     pems_done(&c->seen);
-    free_secret(c->authorization);
-    free_secret(c->plugin_cert);
-    free_secret(c->plugin_key);
+    mem_free_secret(c->authorization);
+    mem_free_secret(c->plugin_cert);
+    mem_free_secret(c->plugin_key);
     free(c);
 }
 

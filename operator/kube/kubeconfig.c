@@ -237,13 +237,6 @@ int kubeconfig_load(const struct kubeconfig_source *source, struct kubeconfig *r
     return 0;
 }
 
-static void free_secret(char *text)
-{
-    if (text)
-        explicit_bzero(text, strlen(text));
-    free(text);
-}
-
 static void free_list(char **list)
 {
     for (size_t i = 0; list && list[i]; i++)
@@ -276,11 +269,11 @@ void kubeconfig_done(struct kubeconfig *config)
     free(config->client_cert_file);
     free(config->client_cert_data);
     free(config->client_key_file);
-    free_secret(config->client_key_data);
-    free_secret(config->token);
+    mem_free_secret(config->client_key_data);
+    mem_free_secret(config->token);
     free(config->token_file);
     free(config->username);
-    free_secret(config->password);
+    mem_free_secret(config->password);
     free(config->impersonate_user);
     free(config->impersonate_uid);
     free_list(config->impersonate_groups);

@@ -134,10 +134,8 @@ static void add_line(char ***lines, size_t *count, char *line)
 
 static void free_lines(char ***lines)
 {
-    for (char **line = *lines; line && *line; line++) {
-        explicit_bzero(*line, strlen(*line));
-        free(*line);
-    }
+    for (char **line = *lines; line && *line; line++)
+        mem_free_secret(*line);
     free(*lines);
 }
 

@@ -329,9 +329,7 @@ static void lane_free(struct lane *lane)
     multi_free(lane->multi);
     free(lane->ca);
     free(lane->client_cert);
-    if (lane->client_key)
-        explicit_bzero(lane->client_key, strlen(lane->client_key));
-    free(lane->client_key);
+    mem_free_secret(lane->client_key);
     free(lane);
 }
 

@@ -363,15 +363,9 @@ START_TEST(plugin_is_missing)
     plugin.exec.command = xstrdup("no-such-plugin");
     plugin.exec.install_hint = (char[]){"Install it."};
     AUTO_FREE char *got = wait_for(plugin.loop, plugin.c, 1);
-    /* POSIX lets posix_spawn tell it at once or by the exit status; under valgrind it is that. */
-    static const char start[] = "exec plugin no-such-plugin: ";
-    ck_assert_int_eq(strncmp(got, start, strlen(start)), 0);
-    const char *why = got + strlen(start);
-    ck_assert_msg(strcmp(why, "it cannot be started: No such file or directory; Install it.") ==
-                          0 ||
-                      strcmp(why, "it exited with status 127; Install it.") == 0,
-                  "%s",
-                  got);
+    /* posix_spawn may tell it at once or by the exit status; under valgrind it is that. */
+    ck_assert(strstr(got, "exec plugin no-such-plugin: it cannot be started: No such file") ||
+              strstr(got, "exec plugin no-such-plugin: it exited with status 127; Install"));
 }
 END_TEST
 
