@@ -246,13 +246,23 @@ static void add_source(struct manager *m, const struct object_kind *kind, const 
                               source);
 }
 
+/* Two watches over the same would each sweep away what the other is about to see. */
+static bool is_repeated(const char *const *namespaces, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(namespaces[i], namespaces[index]) == 0)
+            return true;
+    return false;
+}
+
 static void add_sources(struct manager *m, const struct object_kind *kind)
 {
     const char *const *namespaces = m->options.namespaces;
     if (!namespaces[0])
         add_source(m, kind, NULL);
     for (size_t i = 0; namespaces[i]; i++)
-        add_source(m, kind, namespaces[i]);
+        if (!is_repeated(namespaces, i))
+            add_source(m, kind, namespaces[i]);
 }
 
 static void watch_children(struct manager *m)

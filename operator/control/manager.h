@@ -13,7 +13,7 @@ struct manager_options {
     struct loop *loop;
     struct kube *kube;
     const struct config *config;   /* borrowed */
-    const char *const *namespaces; /* NULL-terminated; empty: all namespaces */
+    const char *const *namespaces; /* NULL-terminated; empty: all; repetitions count once */
     int max_inflight;              /* requests at a time, and passes */
     const char *instance;          /* of this process, for events */
 };
