@@ -58,7 +58,7 @@ static const struct options_item items[] = {
     {.name = NULL},
 };
 
-static const struct options_command command = {
+const struct options_command cmd_convert_options = {
     .name = "convert",
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
@@ -274,7 +274,7 @@ int cmd_convert(int argc, char **argv)
 {
     int status;
     struct convert_options options = {.from = "auto", .type = "ingress"};
-    if (options_parse(&command, argc, argv, &options, &status))
+    if (options_parse(&cmd_convert_options, argc, argv, &options, &status))
         status = convert(&options);
     free(options.paths.items);
     return status;

@@ -61,7 +61,7 @@ static const struct options_item items[] = {
     {.name = NULL},
 };
 
-static const struct options_command command = {
+const struct options_command cmd_diff_options = {
     .name = "diff",
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
@@ -354,7 +354,7 @@ int cmd_diff(int argc, char **argv)
 {
     int status;
     struct diff_options options = {.color = "auto"};
-    if (options_parse(&command, argc, argv, &options, &status))
+    if (options_parse(&cmd_diff_options, argc, argv, &options, &status))
         status = diff(&options);
     free(options.source.paths.items);
     return status;

@@ -24,7 +24,7 @@ static const struct options_item items[] = {
     {.name = NULL},
 };
 
-static const struct options_command command = {
+const struct options_command cmd_lint_options = {
     .name = "lint",
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
@@ -50,7 +50,7 @@ int cmd_lint(int argc, char **argv)
 {
     int status;
     struct gateways_source source = {.ns = "default"};
-    if (options_parse(&command, argc, argv, &source, &status)) {
+    if (options_parse(&cmd_lint_options, argc, argv, &source, &status)) {
         status = lint(&source);
     }
     free(source.paths.items);

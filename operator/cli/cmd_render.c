@@ -50,7 +50,7 @@ static const struct options_item items[] = {
     {.name = NULL},
 };
 
-static const struct options_command command = {
+const struct options_command cmd_render_options = {
     .name = "render",
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
@@ -126,7 +126,7 @@ int cmd_render(int argc, char **argv)
 {
     int status;
     struct render_options options = {.source.ns = "default", .output = "yaml"};
-    if (options_parse(&command, argc, argv, &options, &status))
+    if (options_parse(&cmd_render_options, argc, argv, &options, &status))
         status = configure_and_render(&options);
     free(options.source.paths.items);
     return status;

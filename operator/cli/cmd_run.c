@@ -70,7 +70,7 @@ static const struct options_item items[] = {
     {.name = NULL},
 };
 
-static const struct options_command description = {
+const struct options_command cmd_run_options = {
     .name = "run",
     .synopsis = "[OPTION]...",
     .description =
@@ -266,7 +266,7 @@ int cmd_run(int argc, char **argv)
                                   .max_inflight = 32,
                                   .log_level = "info"};
     int status = EXIT_SUCCESS;
-    if (!options_parse(&description, argc, argv, &options, &status)) {
+    if (!options_parse(&cmd_run_options, argc, argv, &options, &status)) {
         free(options.namespaces.items);
         return status;
     }

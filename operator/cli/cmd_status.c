@@ -45,7 +45,7 @@ static const struct options_item items[] = {
     {.name = NULL},
 };
 
-static const struct options_command command = {
+const struct options_command cmd_status_options = {
     .name = "status",
     .synopsis = "[NAME] [OPTION]...",
     .description =
@@ -197,7 +197,7 @@ int cmd_status(int argc, char **argv)
 {
     int status;
     struct status_options options = {.output = "table"};
-    if (!options_parse(&command, argc, argv, &options, &status))
+    if (!options_parse(&cmd_status_options, argc, argv, &options, &status))
         return status;
     if (options.all_namespaces && options.ns) {
         fputs("meshgateway status: give --namespace or --all-namespaces, not both\n", stderr);

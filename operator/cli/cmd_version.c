@@ -8,7 +8,7 @@
 
 static const struct options_item items[] = {{.name = NULL}};
 
-static const struct options_command command = {
+const struct options_command cmd_version_options = {
     .name = "version",
     .synopsis = "",
     .description = "Prints the version of this program.",
@@ -20,7 +20,7 @@ int cmd_version(int argc, char **argv)
 {
     static const char text[] = "meshgateway " MESHGATEWAY_VERSION "\n";
     int status;
-    if (!options_parse(&command, argc, argv, NULL, &status))
+    if (!options_parse(&cmd_version_options, argc, argv, NULL, &status))
         return status;
     return output_write(text, strlen(text));
 }

@@ -14,37 +14,53 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct command {
-    const char *name;
-    const char *summary;
-    int (*run)(int argc, char **argv);
-    bool network; /* needs libcurl, whose start costs more than most commands do */
-};
-
 static int cmd_help(int argc, char **argv);
 
-static const struct command commands[] = {
-    {.name = "run", .summary = "run the operator", .run = cmd_run, .network = true},
-    {.name = "render", .summary = "print the objects of MeshGateways", .run = cmd_render},
-    {.name = "lint", .summary = "tell what is wrong with MeshGateways", .run = cmd_lint},
-    {.name = "convert", .summary = "make MeshGateways of other gateways", .run = cmd_convert},
+const struct command main_commands[] = {
+    {.name = "run",
+     .summary = "run the operator",
+     .run = cmd_run,
+     .options = &cmd_run_options,
+     .network = true},
+    {.name = "render",
+     .summary = "print the objects of MeshGateways",
+     .run = cmd_render,
+     .options = &cmd_render_options},
+    {.name = "lint",
+     .summary = "tell what is wrong with MeshGateways",
+     .run = cmd_lint,
+     .options = &cmd_lint_options},
+    {.name = "convert",
+     .summary = "make MeshGateways of other gateways",
+     .run = cmd_convert,
+     .options = &cmd_convert_options},
     {.name = "diff",
      .summary = "tell what an apply would change in the cluster",
      .run = cmd_diff,
+     .options = &cmd_diff_options,
      .network = true},
     {.name = "status",
      .summary = "tell how MeshGateways stand",
      .run = cmd_status,
+     .options = &cmd_status_options,
      .network = true},
-    {.name = "version", .summary = "print the version", .run = cmd_version},
+    {.name = "completion",
+     .summary = "print what a shell needs to complete commands",
+     .run = cmd_completion,
+     .options = &cmd_completion_options},
+    {.name = "version",
+     .summary = "print the version",
+     .run = cmd_version,
+     .options = &cmd_version_options},
     {.name = "help", .summary = "explain a command", .run = cmd_help},
+    {.name = NULL},
 };
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+    for (const struct command *command = main_commands; command->name; command++) {
+        if (strcmp(command->name, name) == 0)
+            return command;
     }
     return NULL;
 }
@@ -63,8 +79,8 @@ static void describe(struct strbuf *text)
         "meshgateway runs Istio ingress and egress gateways in Kubernetes, each described by\n"
         "a MeshGateway resource.\n\n"
         "Usage: meshgateway COMMAND [OPTION]...\n\nCommands:\n");
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        strbuf_addf(text, "  %-10s%s\n", commands[i].name, commands[i].summary);
+    for (const struct command *command = main_commands; command->name; command++)
+        strbuf_addf(text, "  %-12s%s\n", command->name, command->summary);
     strbuf_adds(text,
                 "\n\"meshgateway COMMAND --help\" explains a command and its options.\n"
                 "Exit status: 0 success, 1 failure, 2 wrong usage.\n\n"

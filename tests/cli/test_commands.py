@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 PROGRAM = ""
-COMMANDS = ["run", "render", "lint", "convert", "diff", "status", "version"]
+COMMANDS = ["run", "render", "lint", "convert", "diff", "status", "completion", "version"]
 
 GATEWAY = """\
 apiVersion: istio.banzaicloud.io/v1beta1
@@ -60,6 +61,54 @@ class Commands(unittest.TestCase):
 
     def names(self, out: str) -> list[str]:
         return re.findall(r"^kind: Deployment\nmetadata:\n  name: (.*)$", out, re.MULTILINE)
+
+    # ---- completion ----
+
+    def bash_completes(self, *words: str) -> list[str]:
+        """What bash offers for the last of these words."""
+        (self.dir / "completion").write_text(self.run_program("completion", "bash").out)
+        script = 'source ./completion; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { echo FILES; }; ' \
+                 '_meshgateway; printf "%s\\n" "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-euc", script, "bash", "meshgateway", *words],
+                              capture_output=True, text=True, cwd=self.dir, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.split()
+
+    def test_bash_completion(self) -> None:
+        self.assertEqual(self.bash_completes("re"), ["render"])
+        self.assertEqual(sorted(self.bash_completes("")), sorted([*COMMANDS, "help"]))
+        self.assertEqual(self.bash_completes("render", "-o", ""), ["yaml", "json"])
+        self.assertEqual(self.bash_completes("status", "--output", "w"), ["wide"])
+        self.assertEqual(self.bash_completes("render", "-f", ""), ["FILES"])
+        self.assertEqual(self.bash_completes("render", "--config", "x"), ["FILES"])
+        self.assertEqual(self.bash_completes("completion", ""), ["--help", "bash", "zsh", "fish"])
+        self.assertEqual(self.bash_completes("status", "-n", ""), [])
+        self.assertEqual(self.bash_completes("lint", "-f", "x", "--"), ["--filename", "--ignore-other-kinds", "--help"])
+        for command in COMMANDS:
+            known = re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", self.run_program(command, "--help").out, re.MULTILINE)
+            self.assertEqual(sorted(self.bash_completes(command, "--")), sorted(known), command)
+
+    def test_completion_of_other_shells(self) -> None:
+        rows = [
+            ("zsh", "compdef() { :; }; source ./completion; print $+functions[_meshgateway]", "1\n"),
+            ("fish", "source ./completion; complete -C 'meshgateway status -o w'", "wide\tthe form of the result; wide with messages in full (table)\n"),
+            ("fish", "source ./completion; complete -C 'meshgateway rend'", "render\tprint the objects of MeshGateways\n"),
+        ]
+        for shell, script, want in rows:
+            completion = self.run_program("completion", shell)
+            self.assertEqual((completion.status, completion.err), (0, ""))
+            for command in COMMANDS:
+                self.assertIn(command, completion.out)
+            if shutil.which(shell) is None:
+                continue
+            (self.dir / "completion").write_text(completion.out)
+            done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False,
+                                  cwd=self.dir, env={**os.environ, "HOME": str(self.dir)})
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, want, ""), shell)
+        for args in ([], ["tcsh"]):
+            result = self.run_program("completion", *args)
+            self.assertEqual((result.status, result.out), (2, ""))
+            self.assertIn("name a shell: bash, zsh or fish\n", result.err)
 
     # ---- usage ----
 
