@@ -88,3 +88,16 @@ void cluster_ask(struct cluster *cluster, const struct kube_request *requests, s
     if (count > 0)
         loop_run(cluster->loop);
 }
+
+static void waited(void *arg)
+{
+    loop_stop(arg);
+}
+
+void cluster_wait(struct cluster *cluster, int ms)
+{
+    struct loop_timer *timer = loop_timer_new(cluster->loop, waited, cluster->loop);
+    loop_timer_start(timer, ms);
+    loop_run(cluster->loop);
+    loop_timer_free(timer);
+}

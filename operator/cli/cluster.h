@@ -50,3 +50,5 @@ void cluster_close(struct cluster *cluster);
 /* Sends all of them at once and runs the loop until all are answered. */
 void cluster_ask(struct cluster *cluster, const struct kube_request *requests, size_t count,
                  struct cluster_answer *answers);
+/* Runs the loop for a while: connections are kept, credentials stay fresh. */
+void cluster_wait(struct cluster *cluster, int ms);

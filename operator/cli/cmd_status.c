@@ -14,6 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Between two looks of --watch. */
+#define WATCH_MS 2000
 
 struct status_options {
     struct cluster_source cluster;
@@ -21,6 +25,7 @@ struct status_options {
     const char *output;
     const char *name;
     bool all_namespaces;
+    bool watch;
 };
 
 static const struct options_item items[] = {
@@ -41,6 +46,11 @@ static const struct options_item items[] = {
      .value = "table|wide|json|yaml",
      .offset = offsetof(struct status_options, output),
      .help = "the form of the result; wide: with messages in full (table)"},
+    {.name = "watch",
+     .letter = 'w',
+     .type = OPTIONS_FLAG,
+     .offset = offsetof(struct status_options, watch),
+     .help = "tell it again every two seconds, until interrupted"},
     CLUSTER_OPTIONS(struct status_options, cluster),
     {.name = NULL},
 };
@@ -181,8 +191,8 @@ static json_t *find_gateways(const struct status_options *options, struct cluste
 static int show(const struct status_options *options, struct cluster *cluster)
 {
     json_auto_t *gateways = find_gateways(options, cluster);
-    if (!gateways)
-        return EXIT_FAILURE;
+    if (!gateways) /* what is not there now may be there soon */
+        return options->watch ? EXIT_SUCCESS : EXIT_FAILURE;
     if (is_text(options) && !options->name)
         return print_list(options, gateways);
     json_auto_t *reports = json_array();
@@ -193,23 +203,50 @@ static int show(const struct status_options *options, struct cluster *cluster)
     return is_text(options) ? print_screens(options, reports) : print_reports(options, reports);
 }
 
+/* On a terminal each look takes the place of the one before; ends when the reader has left. */
+static int watch(const struct status_options *options, struct cluster *cluster)
+{
+    static const char clear[] = "\033[H\033[2J";
+    bool terminal = isatty(STDOUT_FILENO);
+    for (;;) {
+        if (terminal && output_write(clear, strlen(clear)) != EXIT_SUCCESS)
+            return EXIT_FAILURE;
+        if (show(options, cluster) != EXIT_SUCCESS)
+            return EXIT_FAILURE;
+        cluster_wait(cluster, WATCH_MS);
+        if (!terminal && output_write("\n", 1) != EXIT_SUCCESS)
+            return EXIT_FAILURE;
+    }
+}
+
+/* What the table of options cannot say; true when all is well. */
+static bool check_usage(const struct status_options *options)
+{
+    const char *wrong = NULL;
+    if (options->all_namespaces && options->ns)
+        wrong = "give --namespace or --all-namespaces, not both";
+    else if (options->watch && !is_text(options))
+        wrong = "--watch goes with --output table and wide only";
+    if (wrong)
+        fprintf(stderr, "meshgateway status: %s\n", wrong);
+    return !wrong;
+}
+
 int cmd_status(int argc, char **argv)
 {
     int status;
     struct status_options options = {.output = "table"};
     if (!options_parse(&cmd_status_options, argc, argv, &options, &status))
         return status;
-    if (options.all_namespaces && options.ns) {
-        fputs("meshgateway status: give --namespace or --all-namespaces, not both\n", stderr);
+    if (!check_usage(&options))
         return EXIT_USAGE;
-    }
     struct cluster cluster = {.loop = NULL};
     struct err err = {.kind = ERR_NONE};
     if (cluster_open(&options.cluster, &cluster, &err) < 0) {
         fprintf(stderr, "meshgateway status: %s\n", err.msg);
         status = EXIT_FAILURE;
     } else {
-        status = show(&options, &cluster);
+        status = options.watch ? watch(&options, &cluster) : show(&options, &cluster);
     }
     cluster_close(&cluster);
     return status;

@@ -139,6 +139,7 @@ class Commands(unittest.TestCase):
             (["diff"], "meshgateway diff: option --filename is missing"),
             (["status", "a", "b"], 'meshgateway status: unexpected argument "b"'),
             (["status", "-A", "-n", "x"], "give --namespace or --all-namespaces, not both"),
+            (["status", "-w", "-o", "json"], "--watch goes with --output table and wide only"),
             (["version", "--foo"], "meshgateway version: unrecognized option '--foo'"),
         ]
         for args, message in rows:

@@ -136,6 +136,34 @@ class Objects(h.IntegrationTest):
         h.eventually(check, "the role is in force")
 
 
+class Watch(h.IntegrationTest):
+    autostart = False
+
+    def test_watch_goes_on_and_ends_with_its_reader(self) -> None:
+        watch = subprocess.Popen(
+            [h.binary(), "status", "-n", self.ns, "--watch", "--kubeconfig", h.cp.kubeconfig],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        try:
+            assert watch.stdout and watch.stderr
+            # Nothing is there yet; then something is.
+            self.assertIn(f"no MeshGateway in {self.ns}", watch.stderr.readline())
+            h.create(h.gateway("gw", self.ns))
+            lines = iter(watch.stdout.readline, "")
+            self.assertTrue(any(line.startswith(f"{self.ns}   gw ") for line in lines))
+            h.create(h.gateway("later", self.ns))
+            self.assertTrue(any(line.startswith(f"{self.ns}   later ") for line in lines))
+            watch.stdout.close()
+            self.assertEqual(watch.wait(20), 1)
+            self.assertIsNone(h.SICK.search(watch.stderr.read()))
+        finally:
+            watch.kill()
+            watch.wait()
+            for stream in (watch.stdout, watch.stderr):
+                if stream:
+                    stream.close()
+
+
 class Diff(h.IntegrationTest):
     def diff(self, *gateways: dict[str, Any], args: tuple[str, ...] = ()) -> Any:
         return run("diff", "-f", "-", *args, stdin="\n---\n".join(json.dumps(g) for g in gateways))
