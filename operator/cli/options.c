@@ -94,6 +94,8 @@ static int set_value(const struct options_command *command, const struct options
         return 0;
     case OPTIONS_LIST: {
         struct options_list *list = field;
+        if (!value[0])
+            return complain(command, "option --%s: the value is empty", item->name);
         list->items = xrealloc(list->items, (list->count + 1) * sizeof(*list->items));
         list->items[list->count++] = value;
         return 0;

@@ -128,6 +128,7 @@ class Commands(unittest.TestCase):
             (["render", "-f", "-", "-o", ""], 'option --output: "" is none of yaml|json'),
             (["render", "gateway.yaml"], 'unexpected argument "gateway.yaml"'),
             (["render", "-f", "-", "--", "-n"], 'unexpected argument "-n"'),
+            (["run", "--namespace", ""], "option --namespace: the value is empty"),
             (["run", "--log-level", "warn|info"], 'option --log-level: "warn|info" is none of error|warn|info|debug'),
             (["run", "--log-level", "loud"], 'option --log-level: "loud" is none of error|warn|info|debug'),
             (["run", "--max-inflight", "0"], 'option --max-inflight: "0" is not a number from 1 to 1000'),
