@@ -27,3 +27,6 @@
 #define LIMIT_YAML_DEPTH     64             /* levels of nesting */
 #define LIMIT_YAML_NODES     1000000 /* nodes of one document; also added by aliases to one input */
 #define LIMIT_YAML_COPIES    100000  /* nodes that aliases add to one document */
+#define LIMIT_PATCH_DEPTH    100     /* levels of nesting that a patch may lead to */
+#define LIMIT_PATCH_COPIES   LIMIT_KIB(256) /* what the "copy" operations of one patch copy */
+#define LIMIT_PATCH_LIST     500            /* elements of a list that a patch merges by key */
