@@ -2,6 +2,7 @@
 #include "templates/templates.h"
 
 #include "templates/kinds.h"
+#include "templates/overlay.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -29,23 +30,63 @@ const struct object_kind *const templates_kinds[] = {
 
 _Static_assert(ARRAY_LEN(render) + 1 == ARRAY_LEN(templates_kinds), "one function a kind");
 
+static json_t *render_kind(const struct meshgateway *gw, size_t i, struct problems *problems)
+{
+    json_t *object = render[i](gw);
+    return object ? overlay_apply(gw, templates_kinds[i], object, problems) : NULL;
+}
+
+static void check_overlays(const struct meshgateway *gw, struct problems *problems)
+{
+    const struct object_kind *rendered[ARRAY_LEN(render)];
+    size_t count = 0;
+    for (size_t i = 0; gw->overlays && i < ARRAY_LEN(render); i++) {
+        json_auto_t *object = render_kind(gw, i, problems);
+        if (object)
+            rendered[count++] = templates_kinds[i];
+    }
+    overlay_check_kinds(gw, rendered, count, problems);
+}
+
+int templates_parse(json_t *object, const struct config *config, struct meshgateway *ret,
+                    struct problems *problems)
+{
+    struct meshgateway gw;
+    AUTO_PROBLEMS struct problems found = PROBLEMS_INIT;
+    if (meshgateway_parse(object, config, &gw, problems) < 0)
+        return -1;
+    check_overlays(&gw, &found);
+    if (found.count == 0) {
+        *ret = gw;
+        return 0;
+    }
+    for (size_t i = 0; i < found.count; i++)
+        problems_add(problems, found.items[i].path, "%s", found.items[i].message);
+    meshgateway_done(&gw);
+    return -1;
+}
+
 void templates_render(const struct meshgateway *gw, struct templates_list *ret)
 {
+    AUTO_PROBLEMS struct problems none = PROBLEMS_INIT;
     *ret = (struct templates_list){.items = xcalloc(ARRAY_LEN(render), sizeof(*ret->items))};
     for (size_t i = 0; i < ARRAY_LEN(render); i++) {
-        json_t *object = render[i](gw);
+        json_t *object = render_kind(gw, i, &none);
         if (object)
             ret->items[ret->count++] = (struct templates_item){templates_kinds[i], object};
     }
+    assert(none.count == 0); /* templates_parse has seen to it */
 }
 
 json_t *templates_render_one(const struct meshgateway *gw, const struct object_kind *kind,
                              const char *name)
 {
+    AUTO_PROBLEMS struct problems none = PROBLEMS_INIT;
     for (size_t i = 0; i < ARRAY_LEN(render); i++) {
         if (templates_kinds[i] != kind)
             continue;
-        json_auto_t *object = render[i](gw);
+        json_auto_t *object = render_kind(gw, i, &none);
+        assert(none.count == 0); /* templates_parse has seen to it */
         if (object && strcmp(object_name(object), name) == 0)
             return json_incref(object);
     }

@@ -23,6 +23,12 @@ struct templates_list {
 /* The kinds there are, in the order in which they are applied and printed; NULL at the end. */
 extern const struct object_kind *const templates_kinds[];
 
+/*
+ * meshgateway_parse, and what only rendering can tell to be wrong: overlays that do not apply. Only
+ * a gateway that comes from here may be rendered.
+ */
+int templates_parse(json_t *object, const struct config *config, struct meshgateway *ret,
+                    struct problems *problems) MUST_CHECK;
 /* All objects of a gateway, in the order of templates_kinds. Free with templates_list_done. */
 void templates_render(const struct meshgateway *gw, struct templates_list *ret);
 /* One of them, new; NULL when the gateway wants no such object. */

@@ -296,7 +296,7 @@ static void diff_object(struct differ *d, json_t *object)
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
     struct err err = {.kind = ERR_NONE};
     struct meshgateway gw;
-    if (meshgateway_parse(object, &d->config, &gw, &problems) < 0) {
+    if (templates_parse(object, &d->config, &gw, &problems) < 0) {
         (void)problems_to_err(&problems, &err);
         fail(d, "MeshGateway", object_name(object), &err);
         return;

@@ -6,6 +6,7 @@
 #include "data/object.h"
 #include "data/validate.h"
 #include "data/yamlio.h"
+#include "templates/templates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +141,7 @@ static void read_object(struct reader *reader, const struct item *item)
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
     struct meshgateway gw;
     validate_meshgateway(reader->schema, item->object, &problems);
-    if (problems.count > 0 || meshgateway_parse(item->object, reader->config, &gw, &problems) < 0) {
+    if (problems.count > 0 || templates_parse(item->object, reader->config, &gw, &problems) < 0) {
         complain_about(reader, item, &problems);
         return;
     }

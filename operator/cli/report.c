@@ -39,7 +39,7 @@ void report_objects_of(json_t *gateway, struct report_objects *ret)
     struct config config;
     struct meshgateway gw;
     config_init(&config);
-    if (meshgateway_parse(copy, &config, &gw, &ret->problems) == 0) {
+    if (templates_parse(copy, &config, &gw, &ret->problems) == 0) {
         struct templates_list list;
         templates_render(&gw, &list);
         for (size_t i = 0; i < list.count; i++)

@@ -6,6 +6,7 @@
 #include "control/managed.h"
 #include "control/plan.h"
 #include "templates/common.h"
+#include "templates/templates.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +124,7 @@ static bool compare_with_desired(struct store_gateway *gw, const struct config *
     json_auto_t *owner = store_object(gw);
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
     struct meshgateway parsed;
-    if (meshgateway_parse(owner, config, &parsed, &problems) < 0) {
+    if (templates_parse(owner, config, &parsed, &problems) < 0) {
         child->measured = false;
         return changed;
     }

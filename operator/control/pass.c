@@ -9,6 +9,7 @@
 #include "control/failures.h"
 #include "control/status.h"
 #include "control/step.h"
+#include "templates/templates.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -349,7 +350,7 @@ static void begin(void *arg)
         return;
     }
     pass->valid =
-        meshgateway_parse(pass->object, pass->context->config, &pass->gw, &pass->problems) == 0;
+        templates_parse(pass->object, pass->context->config, &pass->gw, &pass->problems) == 0;
     if (pass->valid)
         plan_make(&pass->gw, gw, &pass->plan);
     if (pass->valid && pass->gw.paused && pass->plan.count > 0) {

@@ -16,7 +16,8 @@ enum shape {
     SHAPE_STRING_MAP,
     SHAPE_STRINGS,
     SHAPE_OBJECTS,
-    SHAPE_NAMED, /* a list of objects, each with a name */
+    SHAPE_NAMED,   /* a list of objects, each with a name */
+    SHAPE_PATCHES, /* a list of objects in which null means something */
 };
 
 struct field {
@@ -128,10 +129,12 @@ static const struct field fields[] = {
     {"istioControlPlane", SHAPE_GROUP, NULL},
     {"istioControlPlane.name", SHAPE_STRING, NULL},
     {"istioControlPlane.namespace", SHAPE_STRING, NULL},
+
+    {"overlays", SHAPE_PATCHES, NULL},
 };
 
 /* Fields of the API that this version cannot fulfil: it says so rather than ignore them. */
-static const char *const unsupported[] = {"acme", "monitoring", "overlays", "servers"};
+static const char *const unsupported[] = {"acme", "monitoring", "servers"};
 
 static bool is_count(const json_t *value)
 {
@@ -212,6 +215,7 @@ static bool check(const json_t *value, enum shape shape, const char *path,
     case SHAPE_STRINGS:
     case SHAPE_OBJECTS:
     case SHAPE_NAMED:
+    case SHAPE_PATCHES:
         return check_list(value, shape, path, problems);
     }
     return false;
@@ -236,7 +240,9 @@ static void fold_field(const json_t *spec, const struct field *field, json_t *ca
     }
     if (jx_empty(value) || !check(value, field->shape, path, problems))
         return;
-    if (field->shape != SHAPE_GROUP)
+    if (field->shape == SHAPE_PATCHES)
+        jx_set(canonical, field->path, json_deep_copy(value));
+    else if (field->shape != SHAPE_GROUP)
         jx_set(canonical, field->path, copy_without_nulls(value));
 }
 

@@ -230,6 +230,7 @@ static void read_spec(struct meshgateway *gw)
     gw->service_account = jx_str(spec, "serviceAccount.name", "");
     gw->service_account_create = jx_bool(spec, "serviceAccount.create", true);
     gw->service_account_annotations = jx_object(spec, "serviceAccount.annotations");
+    gw->overlays = jx_array(spec, "overlays");
     read_scale(gw);
     read_deployment(gw);
     read_proxy(gw);

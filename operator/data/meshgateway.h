@@ -71,6 +71,8 @@ struct meshgateway {
     const char *log_level;
     const char *component_log_level;
     const json_t *proxy_config; /* Istio's ProxyConfig, complete, never NULL */
+
+    const json_t *overlays; /* array; a null in a patch means something */
 };
 
 /*

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config_init(&config);
     struct meshgateway gw;
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
-    if (meshgateway_parse(object, &config, &gw, &problems) == 0) {
+    if (templates_parse(object, &config, &gw, &problems) == 0) {
         check_rendered(&gw);
         meshgateway_done(&gw);
     } else if (problems.count == 0) {

@@ -35,7 +35,7 @@ static int render_document(json_t *object, const struct config *config, struct s
 {
     struct meshgateway gw;
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
-    if (meshgateway_parse(object, config, &gw, &problems) < 0)
+    if (templates_parse(object, config, &gw, &problems) < 0)
         return problems_to_err(&problems, err);
     size_t start = out->len;
     render_into(&gw, out);
