@@ -149,6 +149,11 @@ struct store_gateway *observe_changed(struct store *store, const struct config *
     if (is_stale(child, object))
         return NULL;
     identify(gw, child, object);
+    if (gw->busy && !child->vouched && jx_empty(jx_get(object, "metadata.managedFields"))) {
+        set_facts(child, object);
+        child->early = true;
+        return NULL;
+    }
     return compare_with_desired(gw, config, child, object) ? gw : NULL;
 }
 
@@ -167,6 +172,7 @@ void observe_applied(struct store_gateway *gw, const struct object_kind *kind, c
                      uint64_t desired, const json_t *object)
 {
     struct store_child *child = store_child_put(gw, kind, object_name(object));
+    child->early = false;
     bool newest =
         !is_stale(child, object) || strcmp(child->version, object_resource_version(object)) == 0;
     if (newest) {

@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* A child that is changed back this often within the window is fought over. */
 #define REPAIRS_MAX       10
@@ -326,6 +327,21 @@ static void send_step(struct pass *pass, size_t i)
     }
 }
 
+/* A child that came up during the pass and was not of its making has not been looked at yet. */
+static void look_at_early_children(struct pass *pass)
+{
+    struct store_gateway *gw = record(pass);
+    if (!gw)
+        return;
+    gw->busy = false;
+    struct store_child *child;
+    LL_FOREACH (gw->children, child) {
+        if (child->early && pass->result.reaction == PASS_IN_STEP)
+            pass->result.again = true;
+        child->early = false;
+    }
+}
+
 static void send_ready_steps(struct pass *pass)
 {
     bool busy = false;
@@ -337,6 +353,7 @@ static void send_ready_steps(struct pass *pass)
     }
     if (busy)
         return;
+    look_at_early_children(pass);
     emit_events(pass);
     write_status(pass);
 }
@@ -344,7 +361,7 @@ static void send_ready_steps(struct pass *pass)
 static void begin(void *arg)
 {
     struct pass *pass = arg;
-    const struct store_gateway *gw = record(pass);
+    struct store_gateway *gw = record(pass);
     if (!gw || jx_get(pass->object, "metadata.deletionTimestamp")) {
         end(pass);
         return;
@@ -357,6 +374,7 @@ static void begin(void *arg)
         pass->held_back = true;
         plan_done(&pass->plan);
     }
+    gw->busy = pass->plan.count > 0;
     pass->slots = xcalloc(pass->plan.count, sizeof(*pass->slots));
     send_ready_steps(pass);
 }

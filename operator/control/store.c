@@ -55,6 +55,7 @@ struct store_gateway *store_put(struct store *store, const json_t *object)
         struct store_child *child;
         LL_FOREACH (gw->children, child)
             child->owned = false;
+        gw->busy = false; /* the pass is about the gateway that was */
     }
     store_identify(gw->uid, gw->version, object);
     free(gw->text);

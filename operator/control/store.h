@@ -20,6 +20,7 @@ struct store_child {
     char uid[STORE_UID_LEN];
     char version[STORE_VERSION_LEN];
     bool owned;          /* its controller reference names the gateway's current uid */
+    bool early;          /* seen during a pass that most likely made it; see store_gateway.busy */
     bool seen;           /* by the watch, since it began its present full set */
     bool measured;       /* `projection` is valid for the desired object with digest `desired` */
     uint64_t desired;    /* digest of the desired object it was last compared with */
@@ -41,6 +42,11 @@ struct store_gateway {
     char uid[STORE_UID_LEN];
     char version[STORE_VERSION_LEN];
     bool seen; /* as of a child */
+    /*
+     * A pass is under way. A new child that the watch shows meanwhile is not looked at: it is what
+     * the pass has just made, and the answer about to come says the same and more.
+     */
+    bool busy;
     struct store_child *children;
     char key[]; /* "namespace/name" */
 };

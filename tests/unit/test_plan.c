@@ -241,6 +241,30 @@ START_TEST(at_first_sight_managed_fields_decide)
 }
 END_TEST
 
+/* The watch often shows what a pass makes before the answer to the pass comes. */
+START_TEST(a_new_child_of_the_pass_under_way_waits_for_its_answer)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    const struct plan_step *step = find(&plan, &object_service);
+    json_auto_t *made = cluster_stored(step, "100");
+    gw->busy = true;
+    ck_assert_ptr_null(observe_changed(&store, &config, &object_service, made));
+    struct store_child *child = store_child_find(gw, &object_service, "gw");
+    ck_assert(child->early);
+    observe_applied(gw, &object_service, step->body, step->desired, made);
+    ck_assert(!child->early);
+    ck_assert(plan_in_step(child, step->desired));
+    json_auto_t *edited = cluster_stored(step, "101");
+    json_object_set_new(jx_object(edited, "spec"), "type", STR("NodePort"));
+    ck_assert_ptr_eq(observe_changed(&store, &config, &object_service, edited), gw);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
 START_TEST(what_is_no_longer_wanted_is_deleted)
 {
     set_up();
@@ -333,5 +357,6 @@ UNIT_MAIN("plan", first_everything_is_created, in_step_means_nothing_to_do,
           what_the_server_turned_into_something_else_is_not_fought,
           a_new_gateway_of_the_name_adopts, replicas_are_looked_after_before_they_are_dropped,
           a_removed_field_is_not_forgotten, at_first_sight_managed_fields_decide,
+          a_new_child_of_the_pass_under_way_waits_for_its_answer,
           what_is_no_longer_wanted_is_deleted, a_live_selector_is_kept, owners_are_told_apart,
           a_deleted_child_is_made_again)
