@@ -36,6 +36,9 @@ run_tests asan asan -LE 'check|integration'
 run_tests release release -L 'unit|golden|cli|release'
 run_tests dev valgrind -L valgrind
 run_tests asan integration -L integration
+tests/e2e/build.sh --check >/dev/null ||
+    say "skip        tests: end to end (istiod and Envoy are not built; hack/e2e.sh builds them)"
+run_tests release e2e -L e2e
 
 summary=$(python3 hack/summary.py "$results"/*.xml) || broken=1
 say "$summary"
