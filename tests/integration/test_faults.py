@@ -194,8 +194,11 @@ class Rights(h.IntegrationTest):
                 "spec": {"hard": {"count/deployments.apps": "0"}},
             },
         )
+        # Not ours to hurry: kube-controller-manager computes it, after its own back-off.
         h.eventually(
-            lambda: "hard" in h.cp.must("GET", f"{quotas}/q").get("status", {}), "the quota counts"
+            lambda: "hard" in h.cp.must("GET", f"{quotas}/q").get("status", {}),
+            "the quota counts",
+            120,
         )
         h.create(h.gateway("gw", self.ns))
 
