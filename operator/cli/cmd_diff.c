@@ -28,14 +28,7 @@ struct diff_options {
 };
 
 static const struct options_item items[] = {
-    {.name = "filename",
-     .letter = 'f',
-     .type = OPTIONS_LIST,
-     .value = "FILE|DIR|-",
-     .required = true,
-     .offset = offsetof(struct diff_options, source.paths),
-     .help = "what to read: a file, a folder with everything below it, or\n"
-             "\"-\" for standard input; may be repeated"},
+    GATEWAYS_FILENAME_OPTION(struct diff_options, source.paths),
     {.name = "namespace",
      .letter = 'n',
      .type = OPTIONS_TEXT,
@@ -53,10 +46,7 @@ static const struct options_item items[] = {
      .value = "auto|always|never",
      .offset = offsetof(struct diff_options, color),
      .help = "auto: on a terminal, unless $NO_COLOR is set (auto)"},
-    {.name = "ignore-other-kinds",
-     .type = OPTIONS_FLAG,
-     .offset = offsetof(struct diff_options, source.ignore_other_kinds),
-     .help = "pass over documents that are not MeshGateways"},
+    GATEWAYS_OTHER_KINDS_OPTION(struct diff_options, source.ignore_other_kinds),
     CLUSTER_OPTIONS(struct diff_options, cluster),
     {.name = NULL},
 };

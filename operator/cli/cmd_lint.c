@@ -9,18 +9,8 @@
 #include <stdlib.h>
 
 static const struct options_item items[] = {
-    {.name = "filename",
-     .letter = 'f',
-     .type = OPTIONS_LIST,
-     .value = "FILE|DIR|-",
-     .required = true,
-     .offset = offsetof(struct gateways_source, paths),
-     .help = "what to read: a file, a folder with everything below it, or\n"
-             "\"-\" for standard input; may be repeated"},
-    {.name = "ignore-other-kinds",
-     .type = OPTIONS_FLAG,
-     .offset = offsetof(struct gateways_source, ignore_other_kinds),
-     .help = "pass over documents that are not MeshGateways"},
+    GATEWAYS_FILENAME_OPTION(struct gateways_source, paths),
+    GATEWAYS_OTHER_KINDS_OPTION(struct gateways_source, ignore_other_kinds),
     {.name = NULL},
 };
 

@@ -18,14 +18,7 @@ struct render_options {
 };
 
 static const struct options_item items[] = {
-    {.name = "filename",
-     .letter = 'f',
-     .type = OPTIONS_LIST,
-     .value = "FILE|DIR|-",
-     .required = true,
-     .offset = offsetof(struct render_options, source.paths),
-     .help = "what to read: a file, a folder with everything below it, or\n"
-             "\"-\" for standard input; may be repeated"},
+    GATEWAYS_FILENAME_OPTION(struct render_options, source.paths),
     {.name = "output",
      .letter = 'o',
      .type = OPTIONS_CHOICE,
@@ -43,10 +36,7 @@ static const struct options_item items[] = {
      .value = "FILE",
      .offset = offsetof(struct render_options, config),
      .help = "the operator's configuration file; without it, its defaults"},
-    {.name = "ignore-other-kinds",
-     .type = OPTIONS_FLAG,
-     .offset = offsetof(struct render_options, source.ignore_other_kinds),
-     .help = "pass over documents that are not MeshGateways"},
+    GATEWAYS_OTHER_KINDS_OPTION(struct render_options, source.ignore_other_kinds),
     {.name = NULL},
 };
 

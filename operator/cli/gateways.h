@@ -16,6 +16,20 @@ struct gateways_source {
     bool ignore_other_kinds;
 };
 
+/* The rows of -f and --ignore-other-kinds for a command's option table; the member is the field. */
+#define GATEWAYS_FILENAME_OPTION(type_, member_)                                                   \
+    {                                                                                              \
+        .name = "filename", .letter = 'f', .type = OPTIONS_LIST, .value = "FILE|DIR|-",            \
+        .required = true, .offset = offsetof(type_, member_),                                      \
+        .help = "what to read: a file, a folder with everything below it, or\n"                    \
+                "\"-\" for standard input; may be repeated"                                        \
+    }
+#define GATEWAYS_OTHER_KINDS_OPTION(type_, member_)                                                \
+    {                                                                                              \
+        .name = "ignore-other-kinds", .type = OPTIONS_FLAG, .offset = offsetof(type_, member_),    \
+        .help = "pass over documents that are not MeshGateways"                                    \
+    }
+
 /* Called for each valid gateway, in the order of the input; borrowed. */
 typedef void gateways_each(void *arg, const struct meshgateway *gw);
 
