@@ -32,9 +32,11 @@ static const cyaml_schema_field_t fields[] = {
     TEXT("discoveryAddress", discovery_address),
     TEXT("logLevel", log_level),
     TEXT("componentLogLevel", component_log_level),
+    TEXT("imagePullPolicy", image_pull_policy),
     /* Of no fixed shape, which libcyaml cannot express: taken from the JSON of the same text. */
     CYAML_FIELD_IGNORE("proxyConfig", CYAML_FLAG_OPTIONAL),
     CYAML_FIELD_IGNORE("resources", CYAML_FLAG_OPTIONAL),
+    CYAML_FIELD_IGNORE("imagePullSecrets", CYAML_FLAG_OPTIONAL),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t file_value = {
@@ -55,6 +57,7 @@ void config_init(struct config *config)
     *config = (struct config){
         .istio_namespace = xstrdup("istio-system"),
         .revision = xstrdup(""),
+        .tagged_revision = xstrdup(""),
         .proxy_image = xstrdup("docker.io/istio/proxyv2:1.31.1"),
         .cluster_id = xstrdup("Kubernetes"),
         .mesh_id = xstrdup(""),
@@ -65,6 +68,8 @@ void config_init(struct config *config)
         .discovery_address = xstrdup(""),
         .log_level = xstrdup("warning"),
         .component_log_level = xstrdup("misc:error"),
+        .image_pull_policy = xstrdup(""),
+        .image_pull_secrets = json_array(),
         .proxy_config = json_object(),
         /* Quantities as the API server would write them: 2000m is 2, 1024Mi is 1Gi. */
         .resources = OBJ(F("requests", OBJ(F("cpu", STR("100m")), F("memory", STR("128Mi")))),
@@ -166,19 +171,21 @@ static int read_texts(const char *text, size_t len, const struct yamlio_document
     return rc;
 }
 
-static int read_object(const struct yamlio_document *document, const char *key, const char *path,
-                       json_t **value, struct err *err)
+/* Takes a value of no fixed shape; of the type that *value has. */
+static int read_json(const struct yamlio_document *document, const char *key, const char *path,
+                     json_t **value, struct err *err)
 {
     json_t *read = jx_get(document->root, key);
     if (!read)
         return 0;
-    if (!json_is_object(read))
+    if (json_typeof(read) != json_typeof(*value))
         return err_set(err,
                        ERR_INVALID,
-                       "%s:%d: %s: must be a mapping",
+                       "%s:%d: %s: must be a %s",
                        path,
                        yamlio_line(document, key),
-                       key);
+                       key,
+                       json_is_array(*value) ? "list" : "mapping");
     json_decref(*value);
     *value = json_incref(read);
     jx_drop_nulls(*value);
@@ -195,14 +202,38 @@ int config_load(const char *path, struct config *ret, struct err *err)
         return err_set(err, ERR_INVALID, "%s: more than one document", path);
     AUTO(config_done) struct config config;
     config_init(&config);
+    const struct yamlio_document *document = stream.documents;
     if (stream.count == 1 &&
-        (read_texts(text.text, text.len, &stream.documents[0], path, &config, err) < 0 ||
-         read_object(&stream.documents[0], "proxyConfig", path, &config.proxy_config, err) < 0 ||
-         read_object(&stream.documents[0], "resources", path, &config.resources, err) < 0))
+        (read_texts(text.text, text.len, document, path, &config, err) < 0 ||
+         read_json(document, "proxyConfig", path, &config.proxy_config, err) < 0 ||
+         read_json(document, "imagePullSecrets", path, &config.image_pull_secrets, err) < 0 ||
+         read_json(document, "resources", path, &config.resources, err) < 0))
         return -1;
     *ret = config;
     config = (struct config){.istio_namespace = NULL};
     return 0;
+}
+
+void config_copy(const struct config *config, struct config *ret)
+{
+    *ret = *config;
+    for (const cyaml_schema_field_t *field = fields; field->key; field++) {
+        char **value = text_of(ret, field);
+        if (value)
+            *value = xstrdup(*value);
+    }
+    ret->tagged_revision = xstrdup(config->tagged_revision);
+    json_incref(ret->proxy_config);
+    json_incref(ret->image_pull_secrets);
+    json_incref(ret->resources);
+}
+
+void config_set(char **text, const char *value)
+{
+    if (!value || value[0] == '\0')
+        return;
+    free(*text);
+    *text = xstrdup(value);
 }
 
 void config_done(struct config *config)
@@ -212,7 +243,9 @@ void config_done(struct config *config)
         if (value)
             free(*value);
     }
+    free(config->tagged_revision);
     json_decref(config->proxy_config);
+    json_decref(config->image_pull_secrets);
     json_decref(config->resources);
     *config = (struct config){.istio_namespace = NULL};
 }

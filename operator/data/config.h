@@ -20,20 +20,23 @@
 
 /* Every string is owned and non-NULL; "" means not set. */
 struct config {
-    char *istio_namespace;     /* istioNamespace, "istio-system" */
-    char *revision;            /* revision, "" */
-    char *proxy_image;         /* proxyImage, "docker.io/istio/proxyv2:1.31.1" */
-    char *cluster_id;          /* clusterID, "Kubernetes" */
-    char *mesh_id;             /* meshID, "": the trust domain */
-    char *trust_domain;        /* trustDomain, "cluster.local" */
-    char *cluster_domain;      /* clusterDomain, "cluster.local" */
-    char *network;             /* network, "" */
-    char *ca_address;          /* caAddress, "": istiod */
-    char *discovery_address;   /* discoveryAddress, "": istiod */
-    char *log_level;           /* logLevel, "warning" */
-    char *component_log_level; /* componentLogLevel, "misc:error" */
-    json_t *proxy_config;      /* proxyConfig, an object (Istio's ProxyConfig), {} */
-    json_t *resources;         /* resources, a ResourceRequirements object */
+    char *istio_namespace;      /* istioNamespace, "istio-system" */
+    char *revision;             /* revision or tag, "" */
+    char *tagged_revision;      /* the revision behind a tag; no key: the cluster tells it */
+    char *proxy_image;          /* proxyImage, "docker.io/istio/proxyv2:1.31.1" */
+    char *cluster_id;           /* clusterID, "Kubernetes" */
+    char *mesh_id;              /* meshID, "": the trust domain */
+    char *trust_domain;         /* trustDomain, "cluster.local" */
+    char *cluster_domain;       /* clusterDomain, "cluster.local" */
+    char *network;              /* network, "" */
+    char *ca_address;           /* caAddress, "": istiod */
+    char *discovery_address;    /* discoveryAddress, "": istiod */
+    char *log_level;            /* logLevel, "warning" */
+    char *component_log_level;  /* componentLogLevel, "misc:error" */
+    json_t *proxy_config;       /* proxyConfig, an object (Istio's ProxyConfig), {} */
+    char *image_pull_policy;    /* imagePullPolicy, "" */
+    json_t *image_pull_secrets; /* imagePullSecrets, an array of {name} */
+    json_t *resources;          /* resources, a ResourceRequirements object */
 };
 
 /* The built-in values. */
@@ -43,4 +46,8 @@ void config_init(struct config *config);
  * a missing key. Errors name file, line and field.
  */
 int config_load(const char *path, struct config *ret, struct err *err) MUST_CHECK;
+/* *ret is uninitialised. JSON is shared: nobody changes it in place. */
+void config_copy(const struct config *config, struct config *ret);
+/* Replaces a text; "" and NULL change nothing. */
+void config_set(char **text, const char *value);
 void config_done(struct config *config);

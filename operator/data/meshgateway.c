@@ -3,26 +3,14 @@
 
 #include "data/fold.h"
 #include "data/jx.h"
+#include "data/proxy.h"
 #include "data/rules.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* Of Istio's ProxyConfig: what a proxy assumes without being told. */
-#define BUILTIN_DISCOVERY_ADDRESS "istiod.istio-system.svc:15012"
-
 #define DRAIN_SECONDS     30
 #define DRAIN_SECONDS_MAX 3600
-
-/* Sets a field of the canonical spec that is not set yet. Steals the value; NULL or "" is nothing.
- */
-static void set_default(json_t *spec, const char *path, json_t *value)
-{
-    if (jx_empty(value) || jx_get(spec, path))
-        json_decref(value);
-    else
-        jx_set(spec, path, value);
-}
 
 static void check_enum(const json_t *spec, const char *path, const char *const *allowed,
                        struct problems *problems)
@@ -52,96 +40,16 @@ static void check_values(const json_t *spec, struct problems *problems)
         problems_add(problems, "spec.drainSeconds", "must be from 0 to %d", DRAIN_SECONDS_MAX);
 }
 
-/*
- * The address of the control plane. The operator's configuration speaks of its own control plane:
- * a gateway that names another one by revision or namespace gets that one's address.
- */
-static json_t *discovery_address(const json_t *spec, const struct config *config, bool another)
-{
-    if (!another && config->discovery_address[0])
-        return STR(config->discovery_address);
-    const char *of_mesh = jx_str(config->proxy_config, "discoveryAddress", "");
-    if (!another && of_mesh[0])
-        return STR(of_mesh);
-    const char *revision = jx_str(spec, "proxy.revision", "");
-    return jx_stringf("istiod%s%s.%s.svc:15012",
-                      revision[0] ? "-" : "",
-                      revision,
-                      jx_str(spec, "proxy.istioNamespace", ""));
-}
-
-/*
- * ProxyConfig: the mesh's, then what this gateway implies, then what its spec says. The implied
- * discoveryAddress is left out where it is what a proxy assumes anyway.
- */
-static json_t *proxy_config(const json_t *spec, const json_t *of_mesh)
-{
-    json_auto_t *implied =
-        OBJ(F("terminationDrainDuration",
-              jx_stringf("%" JSON_INTEGER_FORMAT "s", jx_int(spec, "drainSeconds", DRAIN_SECONDS))),
-            FOPT("discoveryAddress", STR(jx_str(spec, "proxy.discoveryAddress", NULL))));
-    json_auto_t *empty = json_object();
-    json_auto_t *base = jx_merge(of_mesh ? of_mesh : empty, implied);
-    json_t *merged =
-        jx_merge(base, jx_object(spec, "proxy.config") ? jx_get(spec, "proxy.config") : empty);
-    if (strcmp(jx_str(merged, "discoveryAddress", ""), BUILTIN_DISCOVERY_ADDRESS) == 0)
-        json_object_del(merged, "discoveryAddress");
-    return merged;
-}
-
-/* An explicit pod is told everything. */
-static void merge_explicit(json_t *spec, const struct config *config, bool another)
-{
-    set_default(spec, "proxy.image", STR(config->proxy_image));
-    set_default(spec, "proxy.istioNamespace", STR(config->istio_namespace));
-    set_default(spec, "proxy.discoveryAddress", discovery_address(spec, config, another));
-    set_default(spec, "proxy.caAddress", STR(config->ca_address));
-    set_default(spec, "proxy.caAddress", REF(jx_get(spec, "proxy.discoveryAddress")));
-    set_default(spec, "proxy.clusterID", STR(config->cluster_id));
-    set_default(spec, "proxy.trustDomain", STR(config->trust_domain));
-    set_default(spec, "proxy.meshID", STR(config->mesh_id));
-    set_default(spec, "proxy.meshID", REF(jx_get(spec, "proxy.trustDomain")));
-    set_default(spec, "proxy.clusterDomain", STR(config->cluster_domain));
-    set_default(spec, "proxy.network", STR(config->network));
-    set_default(spec, "proxy.logLevel", STR(config->log_level));
-    set_default(spec, "proxy.componentLogLevel", STR(config->component_log_level));
-    jx_set(spec, "proxy.config", proxy_config(spec, config->proxy_config));
-}
-
-/* An injected pod gets from istiod what its spec does not say. */
-static void merge_injected(json_t *spec, const struct config *config)
-{
-    if (jx_get(spec, "proxy.istioNamespace")) {
-        set_default(spec, "proxy.discoveryAddress", discovery_address(spec, config, true));
-        set_default(spec, "proxy.caAddress", REF(jx_get(spec, "proxy.discoveryAddress")));
-    }
-    jx_set(spec, "proxy.config", proxy_config(spec, NULL));
-}
-
-/* proxy, over istioControlPlane, over the operator's configuration. */
-static void merge_proxy(json_t *spec, const struct config *config)
-{
-    set_default(spec, "proxy.mode", STR("Explicit"));
-    set_default(spec, "proxy.revision", REF(jx_get(spec, "istioControlPlane.name")));
-    set_default(spec, "proxy.istioNamespace", REF(jx_get(spec, "istioControlPlane.namespace")));
-    bool another = jx_get(spec, "proxy.revision") || jx_get(spec, "proxy.istioNamespace");
-    set_default(spec, "proxy.revision", STR(config->revision));
-    if (strcmp(jx_str(spec, "proxy.mode", ""), "Injected") == 0)
-        merge_injected(spec, config);
-    else
-        merge_explicit(spec, config, another);
-}
-
 static void apply_defaults(json_t *spec, const char *name, const struct config *config)
 {
     bool ingress = strcmp(jx_str(spec, "type", ""), "ingress") == 0;
-    set_default(spec, "service.type", STR(ingress ? "LoadBalancer" : "ClusterIP"));
-    set_default(spec, "drainSeconds", INT(DRAIN_SECONDS));
-    set_default(spec, "serviceAccount.name", STR(name));
-    set_default(spec, "deployment.resources", REF(config->resources));
+    proxy_set_default(spec, "service.type", STR(ingress ? "LoadBalancer" : "ClusterIP"));
+    proxy_set_default(spec, "drainSeconds", INT(DRAIN_SECONDS));
+    proxy_set_default(spec, "serviceAccount.name", STR(name));
+    proxy_set_default(spec, "deployment.resources", REF(config->resources));
     if (jx_bool(spec, "deployment.hostNetwork", false))
-        set_default(spec, "deployment.dnsPolicy", STR("ClusterFirstWithHostNet"));
-    merge_proxy(spec, config);
+        proxy_set_default(spec, "deployment.dnsPolicy", STR("ClusterFirstWithHostNet"));
+    proxy_merge(spec, config);
 }
 
 static void read_identity(struct meshgateway *gw)
@@ -206,6 +114,7 @@ static void read_proxy(struct meshgateway *gw)
     gw->injected = strcmp(jx_str(proxy, "mode", ""), "Injected") == 0;
     gw->image = jx_str(proxy, "image", "");
     gw->revision = jx_str(proxy, "revision", "");
+    gw->control_plane = jx_str(proxy, "taggedRevision", gw->revision);
     gw->cluster_id = jx_str(proxy, "clusterID", "");
     gw->cluster_domain = jx_str(proxy, "clusterDomain", "");
     gw->mesh_id = jx_str(proxy, "meshID", "");

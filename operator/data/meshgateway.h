@@ -60,7 +60,8 @@ struct meshgateway {
      */
     bool injected;
     const char *image;
-    const char *revision; /* of the control plane, in both modes; "" is the default one */
+    const char *revision; /* of the control plane, in both modes, or a tag; "": the default one */
+    const char *control_plane; /* the revision; behind the tag, where one is known to be a tag */
     const char *cluster_id;
     const char *cluster_domain;
     const char *mesh_id;

@@ -52,6 +52,7 @@ START_TEST(every_field_is_read)
     int rc = load("istioNamespace: a\nrevision: 1-31\nproxyImage: c\nclusterID: d\nmeshID: 017\n"
                   "trustDomain: f\nclusterDomain: g\nnetwork: h\ncaAddress: i:1\n"
                   "discoveryAddress: j:2\nlogLevel: k\ncomponentLogLevel: l:m\n"
+                  "imagePullPolicy: Always\nimagePullSecrets: [{name: s}]\n"
                   "proxyConfig:\n  concurrency: 2\n  tracing: null\n  nested: {list: [1, two]}\n"
                   "resources: {}\n",
                   &c,
@@ -68,9 +69,10 @@ START_TEST(every_field_is_read)
                                  c.ca_address,
                                  c.discovery_address,
                                  c.log_level,
-                                 c.component_log_level};
+                                 c.component_log_level,
+                                 c.image_pull_policy};
     const char *const wanted[] = {
-        "a", "1-31", "c", "d", "017", "f", "g", "h", "i:1", "j:2", "k", "l:m"};
+        "a", "1-31", "c", "d", "017", "f", "g", "h", "i:1", "j:2", "k", "l:m", "Always"};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         ck_assert_str_eq(found[i], wanted[i]);
     AUTO_FREE char *proxy_config = jx_canonical(c.proxy_config);
@@ -92,6 +94,7 @@ START_TEST(mistakes_are_named)
         {"- a\n", ":1: "},
         {"revision: a\nproxyConfig: text\n", ":2: proxyConfig: must be a mapping"},
         {"resources:\n- a\n", ":1: resources: must be a mapping"},
+        {"imagePullSecrets: a\n", ":1: imagePullSecrets: must be a list"},
         {"revision: a\nrevision: b\n", ":2:"},
         {"revision: [\n", ":"},
         {"{}\n---\n{}\n", ": more than one document"},
