@@ -238,12 +238,9 @@ static void add_source(struct manager *m, const struct object_kind *kind, const 
     *source = (struct source){.m = m, .kind = kind, .ns = ns};
     bool gateways = kind == &object_mesh_gateway;
     LL_APPEND(m->sources, source);
-    source->watch = watch_new(m->options.kube,
-                              kind,
-                              ns,
-                              gateways ? NULL : CHILD_SELECTOR,
-                              gateways ? &gateway_sink : &child_sink,
-                              source);
+    struct kube_scope scope = {.ns = ns, .labels = gateways ? NULL : CHILD_SELECTOR};
+    source->watch = watch_new(
+        m->options.kube, kind, &scope, gateways ? &gateway_sink : &child_sink, source);
 }
 
 /* Two watches over the same would each sweep away what the other is about to see. */

@@ -67,6 +67,13 @@ struct kube_request {
     bool background; /* may wait until all others have been sent */
 };
 
+/* Which objects of a kind; NULL: no matter which. */
+struct kube_scope {
+    const char *ns;
+    const char *labels; /* label selector */
+    const char *fields; /* field selector */
+};
+
 struct kube_reply {
     int http;       /* status of the answer, 0 = none came */
     json_t *object; /* borrowed; NULL on failure; metadata.managedFields only after KUBE_GET */

@@ -14,7 +14,7 @@
 struct pages {
     struct session *session;
     const struct object_kind *kind;
-    char *ns, *selector;
+    struct kube_scope scope;
     const struct pages_events *events;
     void *arg;
     struct session_call *call;
@@ -120,9 +120,10 @@ static void on_done(void *arg, const struct session_reply *reply)
 static int send_next(struct pages *pages, struct err *err)
 {
     AUTO_STRBUF struct strbuf target = STRBUF_INIT(LIMIT_URL);
-    if (path_add(&target, pages->kind, pages->ns, NULL, NULL, err) < 0)
+    if (path_add(&target, pages->kind, pages->scope.ns, NULL, NULL, err) < 0)
         return -1;
-    path_add_query(&target, "labelSelector", pages->selector);
+    path_add_query(&target, "labelSelector", pages->scope.labels);
+    path_add_query(&target, "fieldSelector", pages->scope.fields);
     path_add_query(&target, "limit", pages->whole ? NULL : PAGE_SIZE);
     path_add_query(&target, "continue", pages->token);
     if (target.failed)
@@ -143,15 +144,14 @@ static int send_next(struct pages *pages, struct err *err)
     return 0;
 }
 
-struct pages *pages_new(struct session *session, const struct object_kind *kind, const char *ns,
-                        const char *selector, const struct pages_events *events, void *arg,
-                        struct err *err)
+struct pages *pages_new(struct session *session, const struct object_kind *kind,
+                        const struct kube_scope *scope, const struct pages_events *events,
+                        void *arg, struct err *err)
 {
     struct pages *pages = xcalloc(1, sizeof(*pages));
     pages->session = session;
     pages->kind = kind;
-    pages->ns = xstrdup(ns);
-    pages->selector = xstrdup(selector);
+    pages->scope = *scope;
     pages->events = events;
     pages->arg = arg;
     if (send_next(pages, err) == 0)
@@ -172,7 +172,5 @@ void pages_free(struct pages *pages)
     items_done(&pages->items);
     free(pages->version);
     free(pages->token);
-    free(pages->ns);
-    free(pages->selector);
     free(pages);
 }

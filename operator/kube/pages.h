@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "kube/kube.h"
 #include "kube/session.h"
 
 struct pages;
@@ -20,9 +21,9 @@ struct pages_events {
     void (*done)(void *arg, const char *version, const struct err *err);
 };
 
-/* NULL when ns or selector cannot be sent; both are copied. `events` must outlive it. */
-struct pages *pages_new(struct session *session, const struct object_kind *kind, const char *ns,
-                        const char *selector, const struct pages_events *events, void *arg,
-                        struct err *err) MUST_CHECK;
+/* NULL when the scope cannot be sent; its texts are borrowed. `events` must outlive it, too. */
+struct pages *pages_new(struct session *session, const struct object_kind *kind,
+                        const struct kube_scope *scope, const struct pages_events *events,
+                        void *arg, struct err *err) MUST_CHECK;
 /* May be called from any callback. */
 void pages_free(struct pages *pages);

@@ -28,7 +28,7 @@ struct watch {
     struct session *session;
     const struct kube_timing *timing;
     const struct object_kind *kind;
-    char *ns, *selector;
+    char *ns, *labels, *fields;
     const struct watch_sink *sink;
     void *arg;
     bool busy, freed; /* watch_free() from a callback of the sink is done when that returned */
@@ -392,7 +392,8 @@ static int add_target(const struct watch *watch, struct strbuf *out, int64_t end
     path_add_query(out, "watch", "1");
     path_add_query(out, "allowWatchBookmarks", "true");
     path_add_query(out, "timeoutSeconds", seconds);
-    path_add_query(out, "labelSelector", watch->selector);
+    path_add_query(out, "labelSelector", watch->labels);
+    path_add_query(out, "fieldSelector", watch->fields);
     path_add_query(out, "resourceVersion", watch->version);
     if (watch->phase == PHASE_SYNCING) {
         path_add_query(out, "sendInitialEvents", "true");
@@ -427,8 +428,8 @@ static int start_list(struct watch *watch, struct err *err)
 {
     static const struct pages_events events = {
         .begin = on_list_begin, .item = on_list_item, .done = on_list_done};
-    watch->pages =
-        pages_new(watch->session, watch->kind, watch->ns, watch->selector, &events, watch, err);
+    struct kube_scope scope = {.ns = watch->ns, .labels = watch->labels, .fields = watch->fields};
+    watch->pages = pages_new(watch->session, watch->kind, &scope, &events, watch, err);
     return watch->pages ? 0 : -1;
 }
 
@@ -464,8 +465,8 @@ static void on_time(void *arg)
     leave(watch);
 }
 
-struct watch *watch_new(struct kube *kube, const struct object_kind *kind, const char *ns,
-                        const char *selector, const struct watch_sink *sink, void *arg)
+struct watch *watch_new(struct kube *kube, const struct object_kind *kind,
+                        const struct kube_scope *scope, const struct watch_sink *sink, void *arg)
 {
     struct watch *watch = xcalloc(1, sizeof(*watch));
     watch->session = kube_session(kube);
@@ -473,8 +474,9 @@ struct watch *watch_new(struct kube *kube, const struct object_kind *kind, const
     watch->backoff = (struct backoff){.min_ms = watch->timing->backoff_min,
                                       .max_ms = watch->timing->backoff_max};
     watch->kind = kind;
-    watch->ns = xstrdup(ns);
-    watch->selector = xstrdup(selector);
+    watch->ns = xstrdup(scope->ns);
+    watch->labels = xstrdup(scope->labels);
+    watch->fields = xstrdup(scope->fields);
     watch->sink = sink;
     watch->arg = arg;
     lines_init(&watch->lines, LIMIT_WATCH_LINE);
@@ -495,6 +497,7 @@ void watch_free(struct watch *watch)
     free(watch->version);
     free(watch->bad_version);
     free(watch->ns);
-    free(watch->selector);
+    free(watch->labels);
+    free(watch->fields);
     free(watch);
 }

@@ -28,8 +28,8 @@ struct watch_sink {
     void (*state)(void *arg, const struct err *err);
 };
 
-/* ns NULL: all namespaces. selector: label selector or NULL. `sink` must outlive the watch. */
-struct watch *watch_new(struct kube *kube, const struct object_kind *kind, const char *ns,
-                        const char *selector, const struct watch_sink *sink, void *arg);
+/* The scope is copied; `sink` must outlive the watch. */
+struct watch *watch_new(struct kube *kube, const struct object_kind *kind,
+                        const struct kube_scope *scope, const struct watch_sink *sink, void *arg);
 /* No callback after this. */
 void watch_free(struct watch *watch);

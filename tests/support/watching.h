@@ -48,6 +48,7 @@
     }
 
 static const struct object_kind things = {"x.io", "v1", "things", "Thing"};
+static const struct kube_scope thing_scope = {.ns = "n", .labels = "a=b", .fields = "c.d=e"};
 
 /* Short, so that nothing has to be waited for; long where a test is not about that time. */
 static const struct kube_timing quick_timing = {.connect = 5000,
@@ -134,7 +135,7 @@ static inline void set_up(struct fixture *f, const struct fakeserver_reply *repl
     const struct kube_options options = {
         .max_inflight = 1, .user_agent = "tests", .timing = &f->timing};
     f->kube = kube_new(f->loop, f->credentials, &options, NULL);
-    f->watch = watch_new(f->kube, &things, "n", "a=b", &sink, f);
+    f->watch = watch_new(f->kube, &things, &thing_scope, &sink, f);
 }
 
 static inline void tear_down(struct fixture *f)
@@ -173,7 +174,7 @@ static inline char *versions_asked(const struct fixture *f)
         const char *token = strstr(request, "&continue=");
         bool list = !strstr(request, "watch=1");
         ck_assert(strncmp(request, "GET /apis/x.io/v1/namespaces/n/things?", 38) == 0);
-        ck_assert_ptr_nonnull(strstr(request, "labelSelector=a%3Db"));
+        ck_assert_ptr_nonnull(strstr(request, "labelSelector=a%3Db&fieldSelector=c.d%3De"));
         ck_assert((strstr(request, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan") !=
                    NULL) == (!list && !version));
         ck_assert((strstr(request, "Accept-Encoding: gzip") != NULL) == list);

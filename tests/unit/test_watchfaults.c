@@ -13,7 +13,7 @@ static void check_rest(const struct fakeserver_reply *replies, size_t count,
     change(&f.timing);
     /* The watch knows the times of its client, the back-off it was born with. */
     watch_free(f.watch);
-    f.watch = watch_new(f.kube, &things, "n", "a=b", &sink, &f);
+    f.watch = watch_new(f.kube, &things, &thing_scope, &sink, &f);
     run_script(&f, requests);
     trace_linger(&f.trace, 100);
     AUTO_FREE char *got = versions_asked(&f);
