@@ -105,6 +105,14 @@ def status() -> Schema:
             "replicas": integer("Pods of the Deployment."),
             "readyReplicas": integer("Pods that are ready."),
             "ports": ports(),
+            "proxy": record(
+                "The proxy that the Deployment runs.",
+                {
+                    "version": text("Tag or digest of its image. Absent while istiod chooses it (mode Injected)."),
+                    "image": text("Its image."),
+                    "revision": text("Revision of the control plane that it belongs to; behind a tag, what the tag means."),
+                },
+            ),
             "certificates": certificates(),
             "Status": text("State in one word, as in the original API: Created, Reconciling, Available or ReconcileFailed."),
             "GatewayAddress": array("Addresses, as in the original API.", text()),
@@ -124,6 +132,7 @@ def columns() -> list[Schema]:
         column("Status", ".status.Status"),
         column("Addresses", ".status.GatewayAddress"),
         column("Replicas", ".status.replicas", "integer"),
+        column("Proxy", ".status.proxy.version", priority=1),
         column("Error", ".status.ErrorMessage", priority=1),
         column("Age", ".metadata.creationTimestamp", "date"),
     ]

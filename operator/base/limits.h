@@ -30,3 +30,4 @@
 #define LIMIT_PATCH_DEPTH    100     /* levels of nesting that a patch may lead to */
 #define LIMIT_PATCH_COPIES   LIMIT_KIB(256) /* what the "copy" operations of one patch copy */
 #define LIMIT_PATCH_LIST     500            /* elements of a list that a patch merges by key */
+#define LIMIT_MESHES         100            /* control planes that gateways belong to */

@@ -29,6 +29,8 @@ struct run_options {
     const char *metrics_address;
     const char *health_address;
     int max_inflight;
+    const char *max_rolling;
+    bool ignore_mesh_config;
     const char *log_level;
 };
 
@@ -62,6 +64,16 @@ static const struct options_item items[] = {
      .min = 1,
      .max = 1000,
      .help = "requests to the API server at a time, watches aside; default: 32"},
+    {.name = "max-rolling",
+     .type = OPTIONS_TEXT,
+     .value = "N|N%",
+     .offset = offsetof(struct run_options, max_rolling),
+     .help = "gateways that replace their pods at a time when the mesh or the\n"
+             "operator changes, not the MeshGateway; default: 10%"},
+    {.name = "ignore-mesh-config",
+     .type = OPTIONS_FLAG,
+     .offset = offsetof(struct run_options, ignore_mesh_config),
+     .help = "take nothing from istiod's ConfigMaps"},
     {.name = "log-level",
      .type = OPTIONS_CHOICE,
      .value = "error|warn|info|debug",
@@ -178,6 +190,13 @@ static int listen_on(struct runtime *run, const char *option, const char *addres
 static int connect_to_cluster(const struct run_options *options, const char *const *namespaces,
                               const char *instance, struct runtime *run, struct err *err)
 {
+    struct rolls_limit max_rolling;
+    if (rolls_parse_limit(options->max_rolling, &max_rolling) < 0) {
+        run->status = EXIT_USAGE;
+        return err_set(err,
+                       ERR_INVALID,
+                       "--max-rolling: must be a number from 1, or a percentage from 1%% to 100%%");
+    }
     run->credentials = credentials_new(run->loop, &run->kubeconfig);
     struct kube_options kube = {
         .max_inflight = options->max_inflight,
@@ -193,6 +212,8 @@ static int connect_to_cluster(const struct run_options *options, const char *con
         .config = &run->config,
         .namespaces = namespaces,
         .max_inflight = options->max_inflight,
+        .max_rolling = max_rolling,
+        .ignore_mesh_config = options->ignore_mesh_config,
         .instance = instance,
     };
     run->manager = manager_new(&manager);
@@ -264,6 +285,7 @@ int cmd_run(int argc, char **argv)
     struct run_options options = {.metrics_address = ":8080",
                                   .health_address = ":8081",
                                   .max_inflight = 32,
+                                  .max_rolling = "10%",
                                   .log_level = "info"};
     int status = EXIT_SUCCESS;
     if (!options_parse(&cmd_run_options, argc, argv, &options, &status)) {

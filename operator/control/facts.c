@@ -27,6 +27,16 @@ static bool is_our_selector(const json_t *labels, const json_t *deployment)
     return json_object_size(labels) == 1 && name && strcmp(name, object_name(deployment)) == 0;
 }
 
+static const char *proxy_image(const json_t *deployment)
+{
+    size_t i;
+    json_t *container;
+    json_array_foreach (jx_array(deployment, "spec.template.spec.containers"), i, container)
+        if (strcmp(jx_str(container, "name", ""), "istio-proxy") == 0)
+            return jx_str(container, "image", NULL);
+    return NULL;
+}
+
 static json_t *deployment_facts(const json_t *object)
 {
     const json_t *selector = jx_object(object, "spec.selector.matchLabels");
@@ -38,6 +48,7 @@ static json_t *deployment_facts(const json_t *object)
                F("updated", INT(jx_int(object, "status.updatedReplicas", 0))),
                F("ready", INT(jx_int(object, "status.readyReplicas", 0))),
                F("available", INT(jx_int(object, "status.availableReplicas", 0))),
+               FOPT("image", STR(proxy_image(object))),
                FOPT("selector", other ? json_deep_copy(selector) : NULL),
                FOPT("problem", STR(rollout_problem(object))));
 }
@@ -91,4 +102,20 @@ json_t *facts_of(const struct object_kind *kind, const json_t *object)
     if (kind == &object_service)
         return service_facts(object);
     return NULL;
+}
+
+bool facts_is_rolled_out(const json_t *deployment)
+{
+    json_int_t wanted = jx_int(deployment, "wanted", -1);
+    return jx_int(deployment, "observedGeneration", 0) >= jx_int(deployment, "generation", 0) &&
+           jx_int(deployment, "updated", 0) == wanted &&
+           jx_int(deployment, "replicas", 0) == wanted &&
+           jx_int(deployment, "available", 0) == wanted;
+}
+
+bool facts_is_replacing(const json_t *deployment)
+{
+    bool seen = jx_int(deployment, "observedGeneration", 0) >= jx_int(deployment, "generation", 0);
+    return !jx_str(deployment, "problem", NULL) &&
+           (!seen || jx_int(deployment, "updated", 0) < jx_int(deployment, "replicas", 0));
 }

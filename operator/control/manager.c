@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "control/facts.h"
 #include "control/observe.h"
+#include "data/proxy.h"
 #include "kube/watch.h"
 #include "templates/common.h"
 #include "templates/templates.h"
@@ -18,6 +19,8 @@
 #define EVENTS_SOURCE  "meshgateway.banzaicloud.io/" FACTS_MANAGER
 /* Every request has a deadline of about a minute; passes that end in none of these are stuck. */
 #define STALL_MS (10 * 60 * 1000)
+/* So many control planes are rarely all in use: it is worth looking which are. */
+#define MESHES_MANY 10
 
 /* One watch: a kind, in one namespace or in all. */
 struct source {
@@ -34,6 +37,9 @@ struct source {
 struct manager {
     struct manager_options options;
     struct store store;
+    struct injectors *injectors;
+    struct meshes *meshes;
+    struct rolls *rolls;
     struct reconcile *reconcile;
     struct events *events;
     struct source *sources;
@@ -70,6 +76,7 @@ static void start_when_synced(struct manager *m)
         return;
     m->started = true;
     malloc_trim(0); /* the first sight of everything left its peak behind */
+    rolls_start(m->rolls);
     LOG_INFO("reconciling", LI("gateways", HASH_COUNT(m->store.gateways)));
     reconcile_start(m->reconcile);
 }
@@ -137,6 +144,31 @@ static void gateway_changed(void *arg, json_t *object)
         enqueue(source, gw);
 }
 
+/* Keys of the control planes that gateways belong to are few; they are looked for one by one. */
+struct search {
+    const struct manager *m;
+    const char *ns, *revision;
+};
+
+static bool belongs_to(const struct search *search, const struct store_gateway *gw)
+{
+    struct proxy_control_plane plane;
+    json_auto_t *object = store_object(gw);
+    proxy_control_plane(object, search->m->options.config, &plane);
+    return strcmp(plane.ns, search->ns) == 0 && strcmp(plane.revision, search->revision) == 0;
+}
+
+static bool is_mesh_used(void *arg, const char *ns, const char *revision)
+{
+    const struct manager *m = arg;
+    struct search search = {.m = m, .ns = ns, .revision = revision};
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, m->store.gateways, gw, next)
+        if (belongs_to(&search, gw))
+            return true;
+    return false;
+}
+
 static void gateway_deleted(void *arg, json_t *object)
 {
     struct source *source = arg;
@@ -146,9 +178,13 @@ static void gateway_deleted(void *arg, json_t *object)
     if (gw && strcmp(gw->uid, object_uid(object)) == 0) {
         LOG_INFO("gateway deleted", LS("object", key));
         store_remove(&source->m->store, gw);
+        rolls_look(source->m->rolls, key);
+        if (meshes_count(source->m->meshes) > MESHES_MANY)
+            meshes_keep(source->m->meshes, is_mesh_used, source->m);
     }
 }
 
+static void ask_for_meshes(struct manager *m);
 static void watch_children(struct manager *m);
 
 static void gateways_synced(void *arg)
@@ -160,7 +196,7 @@ static void gateways_synced(void *arg)
         if (in_scope(source, gw->key) && !gw->seen)
             store_remove(&m->store, gw);
     mark_synced(source);
-    /* Children are compared with what their gateway wants, so the gateways come first. */
+    ask_for_meshes(m);
     watch_children(m);
     start_when_synced(m);
 }
@@ -192,10 +228,12 @@ static void child_changed(void *arg, json_t *object)
 {
     struct source *source = arg;
     struct manager *m = source->m;
-    const struct store_gateway *gw =
-        observe_changed(&m->store, m->options.config, source->kind, object);
-    if (gw)
-        enqueue(source, gw);
+    const struct store_gateway *gw = observe_changed(&m->store, m->meshes, source->kind, object);
+    if (!gw)
+        return;
+    if (source->kind == &object_deployment)
+        rolls_look(m->rolls, gw->key);
+    enqueue(source, gw);
 }
 
 static void child_deleted(void *arg, json_t *object)
@@ -239,8 +277,8 @@ static void add_source(struct manager *m, const struct object_kind *kind, const 
     bool gateways = kind == &object_mesh_gateway;
     LL_APPEND(m->sources, source);
     struct kube_scope scope = {.ns = ns, .labels = gateways ? NULL : CHILD_SELECTOR};
-    source->watch = watch_new(
-        m->options.kube, kind, &scope, gateways ? &gateway_sink : &child_sink, source);
+    source->watch =
+        watch_new(m->options.kube, kind, &scope, gateways ? &gateway_sink : &child_sink, source);
 }
 
 /* Two watches over the same would each sweep away what the other is about to see. */
@@ -262,17 +300,81 @@ static void add_sources(struct manager *m, const struct object_kind *kind)
             add_source(m, kind, namespaces[i]);
 }
 
+/* Also that of gateways to come, which shall not have to wait for it. */
+static void ask_for_meshes(struct manager *m)
+{
+    struct err unknown;
+    meshes_config(m->meshes, NULL, &unknown);
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, m->store.gateways, gw, next) {
+        json_auto_t *object = store_object(gw);
+        meshes_config(m->meshes, object, &unknown);
+    }
+}
+
+/* Children are compared with what their gateway wants: the gateways and their meshes come first. */
 static void watch_children(struct manager *m)
 {
     const struct source *source;
     LL_FOREACH (m->sources, source)
         if (!source->synced)
             return;
-    if (m->children_watched)
+    if (m->children_watched || !meshes_settled(m->meshes))
         return;
     m->children_watched = true;
     for (size_t i = 0; templates_kinds[i]; i++)
         add_sources(m, templates_kinds[i]);
+}
+
+/* What is around */
+
+static void mesh_changed(void *arg, const char *ns, const char *revision)
+{
+    struct manager *m = arg;
+    struct search search = {.m = m, .ns = ns, .revision = revision};
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, m->store.gateways, gw, next)
+        if (belongs_to(&search, gw))
+            queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_BACKGROUND);
+    watch_children(m);
+}
+
+static void injectors_changed(void *arg)
+{
+    struct manager *m = arg;
+    meshes_tags_changed(m->meshes);
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, m->store.gateways, gw, next) {
+        struct proxy_control_plane plane;
+        json_auto_t *object = store_object(gw);
+        proxy_control_plane(object, m->options.config, &plane);
+        if (plane.injected)
+            queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_NORMAL);
+    }
+}
+
+static void may_roll(void *arg, const char *key)
+{
+    struct manager *m = arg;
+    queue_add(reconcile_queue(m->reconcile), key, QUEUE_NORMAL);
+}
+
+static void look_around(struct manager *m)
+{
+    struct injectors_options injectors = {.loop = m->options.loop,
+                                          .kube = m->options.kube,
+                                          .namespaces = m->options.namespaces,
+                                          .changed = injectors_changed,
+                                          .arg = m};
+    m->injectors = injectors_new(&injectors);
+    struct meshes_options meshes = {.loop = m->options.loop,
+                                    .kube = m->options.ignore_mesh_config ? NULL : m->options.kube,
+                                    .config = m->options.config,
+                                    .injectors = m->injectors,
+                                    .changed = mesh_changed,
+                                    .arg = m};
+    m->meshes = meshes_new(&meshes);
+    m->rolls = rolls_new(&m->store, &m->options.max_rolling, may_roll, m);
 }
 
 static void refresh_gauges(void *arg)
@@ -287,10 +389,13 @@ struct manager *manager_new(const struct manager_options *options)
     struct manager *m = xcalloc(1, sizeof(*m));
     m->options = *options;
     m->events = events_new(options->loop, options->kube, EVENTS_SOURCE, options->instance);
+    look_around(m);
     struct pass_context context = {.loop = options->loop,
                                    .kube = options->kube,
                                    .store = &m->store,
-                                   .config = options->config,
+                                   .meshes = m->meshes,
+                                   .injectors = m->injectors,
+                                   .rolls = m->rolls,
                                    .events = m->events};
     /* A pass that waits for one slow answer must not keep the line idle. */
     int passes = options->max_inflight;
@@ -318,6 +423,9 @@ void manager_free(struct manager *m)
         free(source);
     }
     reconcile_free(m->reconcile);
+    rolls_free(m->rolls);
+    meshes_free(m->meshes);
+    injectors_free(m->injectors);
     events_free(m->events);
     store_done(&m->store);
     free(m);
@@ -338,6 +446,8 @@ bool manager_is_ready(const struct manager *m, struct strbuf *reason)
                         kind ? source->trouble.msg : "not complete yet");
         return false;
     }
+    if (!m->started && reason)
+        strbuf_adds(reason, "istiod's ConfigMaps: not complete yet");
     return m->started;
 }
 

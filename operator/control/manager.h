@@ -12,10 +12,12 @@ struct manager;
 struct manager_options {
     struct loop *loop;
     struct kube *kube;
-    const struct config *config;   /* borrowed */
-    const char *const *namespaces; /* NULL-terminated; empty: all; repetitions count once */
-    int max_inflight;              /* requests at a time, and passes */
-    const char *instance;          /* of this process, for events */
+    const struct config *config;    /* borrowed */
+    const char *const *namespaces;  /* NULL-terminated; empty: all; repetitions count once */
+    int max_inflight;               /* requests at a time, and passes */
+    struct rolls_limit max_rolling; /* see control/rolls.h */
+    bool ignore_mesh_config;        /* take nothing from istiod's ConfigMaps */
+    const char *instance;           /* of this process, for events */
 };
 
 struct manager *manager_new(const struct manager_options *options);

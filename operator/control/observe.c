@@ -81,6 +81,9 @@ static void measure(struct store_child *child, const json_t *desired, uint64_t d
     child->measured = true;
     child->desired = digest;
     child->projection = drift_digest(desired, object);
+    if (child->kind == &object_deployment)
+        child->pods =
+            drift_digest(jx_get(desired, "spec.template"), jx_get(object, "spec.template"));
 }
 
 /*
@@ -104,6 +107,7 @@ static void identify(struct store_gateway *gw, struct store_child *child, const 
         child->applied = false;
         child->measured = false;
         child->vouched = 0;
+        child->settled = 0;
     }
     store_identify(child->uid, child->version, object);
     child->owned = controller && is_mesh_gateway(controller) &&
@@ -117,14 +121,16 @@ static bool is_stale(const struct store_child *child, const json_t *object)
 }
 
 /* Whether the gateway wants a pass because of this child as it is now. */
-static bool compare_with_desired(struct store_gateway *gw, const struct config *config,
+static bool compare_with_desired(struct store_gateway *gw, struct meshes *meshes,
                                  struct store_child *child, const json_t *object)
 {
     bool changed = set_facts(child, object);
     json_auto_t *owner = store_object(gw);
+    struct err unknown;
+    const struct config *config = meshes_config(meshes, owner, &unknown);
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
     struct meshgateway parsed;
-    if (templates_parse(owner, config, &parsed, &problems) < 0) {
+    if (!config || templates_parse(owner, config, &parsed, &problems) < 0) {
         child->measured = false;
         return changed;
     }
@@ -135,10 +141,13 @@ static bool compare_with_desired(struct store_gateway *gw, const struct config *
     uint64_t digest = jx_digest(desired);
     measure(child, desired, digest, object);
     vouch(child, desired, digest, object);
-    return changed || !plan_in_step(child, digest);
+    if (!plan_in_step(child, digest))
+        return true;
+    child->settled = digest;
+    return changed;
 }
 
-struct store_gateway *observe_changed(struct store *store, const struct config *config,
+struct store_gateway *observe_changed(struct store *store, struct meshes *meshes,
                                       const struct object_kind *kind, const json_t *object)
 {
     struct store_gateway *gw = find_gateway(store, kind, object);
@@ -154,7 +163,7 @@ struct store_gateway *observe_changed(struct store *store, const struct config *
         child->early = true;
         return NULL;
     }
-    return compare_with_desired(gw, config, child, object) ? gw : NULL;
+    return compare_with_desired(gw, meshes, child, object) ? gw : NULL;
 }
 
 struct store_gateway *observe_deleted(struct store *store, const struct object_kind *kind,
@@ -181,6 +190,7 @@ void observe_applied(struct store_gateway *gw, const struct object_kind *kind, c
         set_facts(child, object);
     }
     child->vouched = desired;
+    child->settled = desired;
     child->applied = true;
     child->applied_desired = desired;
     child->applied_projection = newest ? child->projection : drift_digest(body, object);

@@ -9,6 +9,7 @@
 #include "control/failures.h"
 #include "control/status.h"
 #include "control/step.h"
+#include "data/mesh.h"
 #include "templates/templates.h"
 
 #include <stdlib.h>
@@ -40,6 +41,8 @@ struct pass {
     struct plan plan;
     struct slot *slots; /* by index of the plan */
     bool held_back;
+    bool waits_to_roll;
+    struct injection_verdict injection; /* of an injected gateway */
     struct failures failures;
     struct loop_timer *start; /* done must not run before pass_start returned */
     struct kube_call *status_call;
@@ -54,6 +57,7 @@ static void free_pass(struct pass *pass)
         meshgateway_done(&pass->gw);
     problems_done(&pass->problems);
     plan_done(&pass->plan);
+    injection_verdict_done(&pass->injection);
     failures_done(&pass->failures);
     loop_timer_free(pass->start);
     json_decref(pass->object);
@@ -211,6 +215,8 @@ static void write_status(struct pass *pass)
                                  .failures = pass->failures.items,
                                  .failure_count = pass->failures.count,
                                  .held_back = pass->held_back,
+                                 .waits_to_roll = pass->waits_to_roll,
+                                 .injection = pass->injection.message ? &pass->injection : NULL,
                                  .now = now_wall_us()};
     json_auto_t *status = status_make(&input);
     if (status_same(pass->object, status)) {
@@ -358,21 +364,91 @@ static void send_ready_steps(struct pass *pass)
     write_status(pass);
 }
 
+static size_t index_of_deployment(const struct pass *pass)
+{
+    size_t i = 0;
+    while (i < pass->plan.count && pass->plan.steps[i].kind != &object_deployment)
+        i++;
+    return i;
+}
+
+/*
+ * Pods that come up without injection never start, so none are made while none would be filled in.
+ * False while it is not known whether they would; then the pass ends, and a later one is called
+ * for.
+ */
+static bool look_at_injection(struct pass *pass, const struct store_gateway *gw)
+{
+    const char *name = pass->gw.name;
+    const struct store_child *child = store_child_find(gw, &object_deployment, name);
+    json_auto_t *deployment = plan_desired(&pass->gw, &object_deployment, name, child);
+    const json_t *labels = jx_object(deployment, "spec.template.metadata.labels");
+    if (!injectors_check(pass->context->injectors, &pass->gw, labels, &pass->injection))
+        return false;
+    size_t i = index_of_deployment(pass);
+    if (pass->injection.answer == INJECTION_NOT_READY && i < pass->plan.count) {
+        failures_add(&pass->failures,
+                     &pass->plan.steps[i],
+                     "InjectionNotReady",
+                     "waits for a webhook of Istio that fills in its pods");
+        plan_drop(&pass->plan, i);
+    }
+    return true;
+}
+
+/* See control/rolls.h: only some gateways at a time replace their pods for others' reasons. */
+static void take_turns(struct pass *pass, const struct store_gateway *gw)
+{
+    size_t i = index_of_deployment(pass);
+    if (i == pass->plan.count || !pass->plan.steps[i].rolls || !is_processed(pass) ||
+        rolls_enter(pass->context->rolls, gw))
+        return;
+    pass->waits_to_roll = true;
+    plan_drop(&pass->plan, i);
+}
+
+/* Returns false when what a pass must know is not known yet. */
+static bool make_plan(struct pass *pass, const struct store_gateway *gw)
+{
+    plan_make(&pass->gw, gw, &pass->plan);
+    if (pass->gw.injected && !look_at_injection(pass, gw))
+        return false;
+    if (pass->gw.paused && pass->plan.count > 0) {
+        pass->held_back = true;
+        plan_done(&pass->plan);
+    }
+    take_turns(pass, gw);
+    return true;
+}
+
+/* The mesh cannot be read: whatever was rendered without it would replace all pods. */
+static void hold_for_mesh(struct pass *pass, const struct err *err)
+{
+    AUTO_FREE char *name = mesh_map_name(MESH_CONFIG_MAP, pass->gw.revision);
+    const struct plan_step about = {.kind = &object_config_map, .name = name};
+    failures_add(&pass->failures, &about, "MeshUnreadable", err->msg);
+    react(pass, PASS_REFUSED, err);
+}
+
 static void begin(void *arg)
 {
     struct pass *pass = arg;
     struct store_gateway *gw = record(pass);
+    struct err unknown = {.kind = ERR_NONE};
     if (!gw || jx_get(pass->object, "metadata.deletionTimestamp")) {
         end(pass);
         return;
     }
-    pass->valid =
-        templates_parse(pass->object, pass->context->config, &pass->gw, &pass->problems) == 0;
-    if (pass->valid)
-        plan_make(&pass->gw, gw, &pass->plan);
-    if (pass->valid && pass->gw.paused && pass->plan.count > 0) {
-        pass->held_back = true;
-        plan_done(&pass->plan);
+    const struct config *config = meshes_config(pass->context->meshes, pass->object, &unknown);
+    pass->valid = templates_parse(pass->object,
+                                  config ? config : meshes_base(pass->context->meshes),
+                                  &pass->gw,
+                                  &pass->problems) == 0;
+    if (pass->valid && !config && unknown.kind)
+        hold_for_mesh(pass, &unknown);
+    else if (pass->valid && (!config || !make_plan(pass, gw))) {
+        end(pass); /* another one is called for when it is known */
+        return;
     }
     gw->busy = pass->plan.count > 0;
     pass->slots = xcalloc(pass->plan.count, sizeof(*pass->slots));
@@ -391,7 +467,7 @@ struct pass *pass_start(const struct pass_context *context, const struct store_g
     pass->arg = arg;
     pass->step_context = (struct step_context){.kube = context->kube,
                                                .store = context->store,
-                                               .config = context->config,
+                                               .meshes = context->meshes,
                                                .gw = &pass->gw,
                                                .key = pass->key,
                                                .background = options->background};

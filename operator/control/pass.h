@@ -5,8 +5,10 @@
  */
 #pragma once
 
+#include "control/injectors.h"
+#include "control/meshes.h"
+#include "control/rolls.h"
 #include "control/store.h"
-#include "data/config.h"
 #include "kube/events.h"
 #include "kube/kube.h"
 
@@ -17,7 +19,9 @@ struct pass_context {
     struct loop *loop;
     struct kube *kube;
     struct store *store;
-    const struct config *config;
+    struct meshes *meshes;
+    struct injectors *injectors;
+    struct rolls *rolls;
     struct events *events;
 };
 

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/plan.h"
 
-#include "data/jsonread.h"
+#include "control/facts.h"
 #include "templates/templates.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
-
-static json_t *child_facts(const struct store_child *child)
-{
-    return child && child->facts ? jsonread_bytes(child->facts, strlen(child->facts), NULL) : NULL;
-}
 
 /*
  * spec.selector is immutable. A Deployment of ours that was made with another one keeps it, and
@@ -19,7 +14,7 @@ static json_t *child_facts(const struct store_child *child)
  */
 static void keep_selector(json_t *deployment, const struct store_child *child)
 {
-    json_auto_t *facts = child_facts(child);
+    json_auto_t *facts = store_facts(child);
     json_t *selector = jx_object(facts, "selector");
     if (!selector)
         return;
@@ -42,6 +37,16 @@ bool plan_in_step(const struct store_child *child, uint64_t desired)
         return false;
     return child->projection == desired || (child->applied && child->applied_desired == desired &&
                                             child->applied_projection == child->projection);
+}
+
+/*
+ * Whether the apply replaces pods for a reason that is neither the gateway's own spec (the caller
+ * knows that) nor somebody's edit: what it was in step with is not what is desired now.
+ */
+static bool rolls(const struct store_child *child, const json_t *deployment, uint64_t desired)
+{
+    return child->owned && child->settled != desired &&
+           jx_digest(jx_get(deployment, "spec.template")) != child->pods;
 }
 
 static void add_step(struct plan *plan, struct plan_step step, const char *name,
@@ -72,18 +77,10 @@ static void plan_item(struct plan *plan, const struct templates_item *item,
         .repair = child && child->owned && child->measured && child->vouched == desired,
         .leaves_replicas =
             child && item->kind == &object_deployment && !jx_get(body, "spec.replicas"),
+        .rolls = child && item->kind == &object_deployment && rolls(child, body, desired),
     };
     step.body = TAKE(body);
     add_step(plan, step, object_name(step.body), child);
-}
-
-static bool is_rolled_out(const struct store_gateway *known, const char *name)
-{
-    json_auto_t *facts = child_facts(store_child_find(known, &object_deployment, name));
-    json_int_t wanted = jx_int(facts, "wanted", -1);
-    return facts && jx_int(facts, "observedGeneration", 0) >= jx_int(facts, "generation", 0) &&
-           jx_int(facts, "updated", 0) == wanted && jx_int(facts, "replicas", 0) == wanted &&
-           jx_int(facts, "available", 0) == wanted;
 }
 
 /* Pods that still run use their old identity until the Deployment has replaced them. */
@@ -95,7 +92,8 @@ static bool may_delete(const struct plan *plan, const struct store_child *child,
     for (size_t i = 0; i < plan->count; i++)
         if (plan->steps[i].kind == &object_deployment)
             return false;
-    return is_rolled_out(known, gw->name);
+    json_auto_t *facts = store_facts(store_child_find(known, &object_deployment, gw->name));
+    return facts && facts_is_rolled_out(facts);
 }
 
 static bool is_wanted(const struct templates_list *list, const struct store_child *child)
@@ -125,12 +123,24 @@ void plan_make(const struct meshgateway *gw, const struct store_gateway *known, 
     templates_list_done(&list);
 }
 
+static void free_step(struct plan_step *step)
+{
+    json_decref(step->body);
+    free(step->name);
+}
+
+void plan_drop(struct plan *plan, size_t index)
+{
+    free_step(&plan->steps[index]);
+    plan->count--;
+    memmove(
+        &plan->steps[index], &plan->steps[index + 1], (plan->count - index) * sizeof(*plan->steps));
+}
+
 void plan_done(struct plan *plan)
 {
-    for (size_t i = 0; i < plan->count; i++) {
-        json_decref(plan->steps[i].body);
-        free(plan->steps[i].name);
-    }
+    for (size_t i = 0; i < plan->count; i++)
+        free_step(&plan->steps[i]);
     free(plan->steps);
     *plan = (struct plan){.steps = NULL};
 }

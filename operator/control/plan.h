@@ -22,6 +22,7 @@ struct plan_step {
     uint64_t desired;        /* its digest */
     char uid[STORE_UID_LEN]; /* "" for PLAN_CREATE */
     bool repair;             /* what was in step is not any more: somebody else changed it */
+    bool rolls;              /* replaces pods, though what was in step before is desired no more */
     bool leaves_replicas;    /* the body of an existing Deployment says nothing of its replicas */
 };
 
@@ -32,6 +33,8 @@ struct plan {
 
 /* known: the gateway's record; read only. */
 void plan_make(const struct meshgateway *gw, const struct store_gateway *known, struct plan *ret);
+/* Takes a step out. */
+void plan_drop(struct plan *plan, size_t index);
 void plan_done(struct plan *plan);
 
 /*

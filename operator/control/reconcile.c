@@ -185,6 +185,7 @@ static void pass_ended(void *arg, struct pass *pass, const struct pass_result *r
         metrics_add(r->errors, 1);
         log_failure(key, result);
     }
+    rolls_passed(r->context.rolls, key);
     queue_done(r->queue, key);
     DL_DELETE(r->running, running);
     free(running);

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "control/conditions.h"
-#include "data/jsonread.h"
 
 #include <string.h>
 #include <utlist.h>
@@ -12,9 +11,7 @@ static json_t *facts_of_child(const struct status_input *in, const struct object
 {
     const char *name = object_name(in->object);
     const struct store_child *child = store_child_find(in->known, kind, name);
-    return child && child->owned && child->facts
-               ? jsonread_bytes(child->facts, strlen(child->facts), NULL)
-               : NULL;
+    return child && child->owned ? store_facts(child) : NULL;
 }
 
 static void add_accepted(struct conditions *c, const struct status_input *in)
@@ -94,6 +91,64 @@ static void add_available(struct conditions *c, const json_t *deployment)
     else
         conditions_add(
             c, "Available", CONDITION_FALSE, problem ? "RolloutFailed" : "Progressing", text);
+}
+
+static void add_injection(struct conditions *c, const struct injection_verdict *injection)
+{
+    static const enum conditions_status statuses[] = {
+        [INJECTION_READY] = CONDITION_TRUE,
+        [INJECTION_NOT_READY] = CONDITION_FALSE,
+        [INJECTION_STUCK] = CONDITION_FALSE,
+        [INJECTION_UNKNOWN] = CONDITION_UNKNOWN,
+    };
+    conditions_add(
+        c, "InjectionReady", statuses[injection->answer], injection->reason, injection->message);
+}
+
+/* No part of Ready: a gateway that waits for its turn serves as before. */
+static void add_up_to_date(struct conditions *c, const struct status_input *in)
+{
+    if (in->waits_to_roll)
+        conditions_add(c,
+                       "UpToDate",
+                       CONDITION_FALSE,
+                       "WaitingForTurn",
+                       "The mesh's or the operator's configuration has changed. The pods are "
+                       "replaced when it is this gateway's turn.");
+    else if (in->gw && in->failure_count == 0 && !in->held_back)
+        conditions_add(c,
+                       "UpToDate",
+                       CONDITION_TRUE,
+                       "UpToDate",
+                       "The Deployment has the present configuration.");
+    else
+        conditions_add(c,
+                       "UpToDate",
+                       CONDITION_UNKNOWN,
+                       "NotProgrammed",
+                       "Not all objects are in step; see Programmed.");
+}
+
+/* The tag of an image; of one that is named by digest, the digest. */
+static const char *image_version(const char *image)
+{
+    const char *digest = strchr(image, '@');
+    const char *name = strrchr(image, '/');
+    const char *tag = strchr(name ? name : image, ':');
+    return digest ? digest + 1 : tag ? tag + 1 : "latest";
+}
+
+/* Of an injected pod istiod chooses the image, and the Deployment does not tell which. */
+static json_t *proxy_of(const struct status_input *in, const json_t *deployment)
+{
+    const char *image = jx_str(deployment, "image", "");
+    bool known = image[0] && strcmp(image, "auto") != 0;
+    if (!known && !(in->gw && in->gw->control_plane[0]))
+        return NULL;
+    return OBJ(
+        FOPT("version", known ? STR(image_version(image)) : NULL),
+        FOPT("image", known ? STR(image) : NULL),
+        FOPT("revision", in->gw && in->gw->control_plane[0] ? STR(in->gw->control_plane) : NULL));
 }
 
 static void append_ips(json_t *addresses, const json_t *ips)
@@ -195,9 +250,12 @@ json_t *status_make(const struct status_input *in)
     conditions_init(&c, jx_array(in->object, "status.conditions"), generation, in->now);
     add_accepted(&c, in);
     add_programmed(&c, in);
+    if (in->injection)
+        add_injection(&c, in->injection);
     add_available(&c, deployment);
     add_address(&c, service, addresses);
     add_ready(&c);
+    add_up_to_date(&c, in);
     json_auto_t *conditions = c.list;
     json_auto_t *values = address_values(addresses);
     const char *state = state_word(&c, in);
@@ -208,6 +266,7 @@ json_t *status_make(const struct status_input *in)
                FOPT("addresses", nonempty(addresses)),
                F("replicas", INT(jx_int(deployment, "replicas", 0))),
                F("readyReplicas", INT(jx_int(deployment, "ready", 0))),
+               FOPT("proxy", proxy_of(in, deployment)),
                FOPT("serviceType", STR(jx_str(service, "type", NULL))),
                FOPT("ports", nonempty(jx_array(service, "ports"))),
                F("Status", STR(state)),

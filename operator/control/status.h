@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "control/injection.h"
 #include "control/store.h"
 #include "data/meshgateway.h"
 
@@ -26,8 +27,10 @@ struct status_input {
     const struct store_gateway *known;
     const struct status_failure *failures; /* of the pass */
     size_t failure_count;
-    bool held_back; /* changes are not written because the gateway is paused */
-    int64_t now;    /* wall clock, microseconds: lastTransitionTime of what changes */
+    bool held_back;     /* changes are not written because the gateway is paused */
+    bool waits_to_roll; /* its pods are to be replaced when it is its turn */
+    const struct injection_verdict *injection; /* NULL: pods are not injected */
+    int64_t now; /* wall clock, microseconds: lastTransitionTime of what changes */
 };
 
 /* The whole status, new. What others put into conditions stays theirs and is not in it. */

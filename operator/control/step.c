@@ -80,7 +80,7 @@ static void existing_read(void *arg, const struct kube_reply *reply)
         finish(step, STEP_FOREIGN, reply);
     } else {
         observe_changed(
-            step->context->store, step->context->config, step->plan->kind, reply->object);
+            step->context->store, step->context->meshes, step->plan->kind, reply->object);
         finish(step, STEP_AGAIN, reply);
     }
 }

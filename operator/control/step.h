@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "control/meshes.h"
 #include "control/plan.h"
 #include "kube/kube.h"
 
@@ -27,7 +28,7 @@ struct step_result {
 struct step_context {
     struct kube *kube;
     struct store *store;
-    const struct config *config;
+    struct meshes *meshes;
     const struct meshgateway *gw;
     const char *key; /* the gateway's */
     bool background; /* see struct kube_request */

@@ -121,6 +121,11 @@ void store_child_remove(struct store_gateway *gw, struct store_child *child)
     free(child);
 }
 
+json_t *store_facts(const struct store_child *child)
+{
+    return child && child->facts ? jsonread_bytes(child->facts, strlen(child->facts), NULL) : NULL;
+}
+
 void store_done(struct store *store)
 {
     while (store->gateways)

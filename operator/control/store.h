@@ -25,6 +25,8 @@ struct store_child {
     bool measured;       /* `projection` is valid for the desired object with digest `desired` */
     uint64_t desired;    /* digest of the desired object it was last compared with */
     uint64_t projection; /* digest of its projection onto that */
+    uint64_t pods;       /* of a Deployment: digest of the projection of its pod template */
+    uint64_t settled;    /* digest of a desired object with which it has been in step */
     uint64_t
         vouched; /* digest of the desired object beyond which we own no field of it; 0: not known */
     bool applied; /* our last apply succeeded, with: */
@@ -80,4 +82,6 @@ struct store_child *store_child_find(const struct store_gateway *gw, const struc
 struct store_child *store_child_put(struct store_gateway *gw, const struct object_kind *kind,
                                     const char *name);
 void store_child_remove(struct store_gateway *gw, struct store_child *child);
+/* Its facts, new; NULL when there are none. child may be NULL. */
+json_t *store_facts(const struct store_child *child);
 void store_done(struct store *store);

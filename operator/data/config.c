@@ -228,6 +228,20 @@ void config_copy(const struct config *config, struct config *ret)
     json_incref(ret->resources);
 }
 
+bool config_equal(const struct config *a, const struct config *b)
+{
+    for (const cyaml_schema_field_t *field = fields; field->key; field++) {
+        char **x = text_of((struct config *)(uintptr_t)a, field);
+        char **y = text_of((struct config *)(uintptr_t)b, field);
+        if (x && strcmp(*x, *y) != 0)
+            return false;
+    }
+    return strcmp(a->tagged_revision, b->tagged_revision) == 0 &&
+           json_equal(a->proxy_config, b->proxy_config) &&
+           json_equal(a->image_pull_secrets, b->image_pull_secrets) &&
+           json_equal(a->resources, b->resources);
+}
+
 void config_set(char **text, const char *value)
 {
     if (!value || value[0] == '\0')

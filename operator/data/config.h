@@ -17,6 +17,7 @@
 #include "base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* Every string is owned and non-NULL; "" means not set. */
 struct config {
@@ -48,6 +49,7 @@ void config_init(struct config *config);
 int config_load(const char *path, struct config *ret, struct err *err) MUST_CHECK;
 /* *ret is uninitialised. JSON is shared: nobody changes it in place. */
 void config_copy(const struct config *config, struct config *ret);
+bool config_equal(const struct config *a, const struct config *b);
 /* Replaces a text; "" and NULL change nothing. */
 void config_set(char **text, const char *value);
 void config_done(struct config *config);

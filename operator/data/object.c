@@ -15,6 +15,13 @@ const struct object_kind object_hpa = {
 const struct object_kind object_pdb = {
     "policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
 const struct object_kind object_event = {"events.k8s.io", "v1", "events", "Event"};
+const struct object_kind object_config_map = {"", "v1", "configmaps", "ConfigMap"};
+const struct object_kind object_ns = {"", "v1", "namespaces", "Namespace"};
+const struct object_kind object_pod = {"", "v1", "pods", "Pod"};
+const struct object_kind object_mutating_webhooks = {"admissionregistration.k8s.io",
+                                                     "v1",
+                                                     "mutatingwebhookconfigurations",
+                                                     "MutatingWebhookConfiguration"};
 
 json_t *object_api_version(const struct object_kind *kind)
 {

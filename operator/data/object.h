@@ -20,6 +20,10 @@ extern const struct object_kind object_service;
 extern const struct object_kind object_hpa;
 extern const struct object_kind object_pdb;
 extern const struct object_kind object_event;
+extern const struct object_kind object_config_map;
+extern const struct object_kind object_ns;
+extern const struct object_kind object_pod;
+extern const struct object_kind object_mutating_webhooks;
 
 /* "apps/v1", "v1". New string value. */
 json_t *object_api_version(const struct object_kind *kind);

@@ -53,8 +53,10 @@ KINDS = {
     "Service": "/api/v1/namespaces/{}/services",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "PodDisruptionBudget": "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
+    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "Pod": "/api/v1/namespaces/{}/pods",
 }
-CHILDREN = tuple(KINDS)[1:]
+CHILDREN = tuple(KINDS)[1:7]
 # What every gateway has, whatever its scaling.
 BASE_CHILDREN = ("ServiceAccount", "RoleBinding", "Deployment", "Service")
 

@@ -19,6 +19,8 @@ static struct credentials *credentials;
 static struct kube *kube;
 static struct events *events;
 static struct config config;
+static struct meshes *meshes;
+static struct rolls *rolls;
 static struct store store;
 static struct store_gateway *gw;
 static struct pass_context context;
@@ -35,6 +37,8 @@ static void set_up(void)
     kube = kube_new(loop, credentials, &options, NULL);
     events = events_new(loop, kube, "example.com/tests", "tests");
     config_init(&config);
+    meshes = meshes_new(&(struct meshes_options){.config = &config});
+    rolls = rolls_new(&store, &(struct rolls_limit){.count = 1}, NULL, NULL);
     store = (struct store){NULL};
     json_auto_t *object = cluster_gateway("u1", SPEC);
     gw = store_put(&store, object);
@@ -42,8 +46,12 @@ static void set_up(void)
     cluster_plan(gw, &plan);
     cluster_carry_out(&store, "default/gw", &plan);
     plan_done(&plan);
-    context = (struct pass_context){
-        .loop = loop, .kube = kube, .store = &store, .config = &config, .events = events};
+    context = (struct pass_context){.loop = loop,
+                                    .kube = kube,
+                                    .store = &store,
+                                    .meshes = meshes,
+                                    .rolls = rolls,
+                                    .events = events};
     ended = 0;
 }
 
@@ -55,7 +63,9 @@ static void tear_down(void)
     kubeconfig_done(&kubeconfig);
     fakeserver_free(server);
     loop_free(loop);
+    rolls_free(rolls);
     store_done(&store);
+    meshes_free(meshes);
     config_done(&config);
     metrics_reset();
 }

@@ -11,6 +11,7 @@
 
 static struct store store;
 static struct config config;
+static struct meshes *meshes;
 
 static struct store_gateway *put(const char *uid, const char *spec)
 {
@@ -22,11 +23,13 @@ static void set_up(void)
 {
     store = (struct store){NULL};
     config_init(&config);
+    meshes = meshes_new(&(struct meshes_options){.config = &config});
 }
 
 static void tear_down(void)
 {
     store_done(&store);
+    meshes_free(meshes);
     config_done(&config);
 }
 
@@ -70,7 +73,7 @@ static struct store_gateway *server_says(struct store_gateway *gw, const struct 
     json_auto_t *merge = cluster_json(change);
     json_auto_t *changed = jx_merge(object, merge);
     plan_done(&plan);
-    return observe_changed(&store, &config, kind, changed);
+    return observe_changed(&store, meshes, kind, changed);
 }
 
 START_TEST(first_everything_is_created)
@@ -136,7 +139,7 @@ START_TEST(older_news_are_no_news)
                                     "'uid-of-services','resourceVersion':'99','labels':{"
                                     "'app.kubernetes.io/managed-by':'meshgateway-operator',"
                                     "'gateway-name':'gw'}}}");
-    ck_assert_ptr_null(observe_changed(&store, &config, &object_service, old));
+    ck_assert_ptr_null(observe_changed(&store, meshes, &object_service, old));
     cluster_plan(gw, &plan);
     ck_assert_uint_eq(plan.count, 0);
     tear_down();
@@ -232,7 +235,7 @@ START_TEST(at_first_sight_managed_fields_decide)
                                  F("apiVersion", STR("v1")),
                                  F("fieldsV1", cluster_json(rows[i].fields)));
         json_object_set_new(jx_object(live, "metadata"), "managedFields", ARR(REF(entry)));
-        observe_changed(&store, &config, &object_service, live);
+        observe_changed(&store, meshes, &object_service, live);
         cluster_plan(gw, &plan);
         ck_assert_msg(has(&plan, &object_service) == !rows[i].in_step, "row %zu", i);
         plan_done(&plan);
@@ -251,7 +254,7 @@ START_TEST(a_new_child_of_the_pass_under_way_waits_for_its_answer)
     const struct plan_step *step = find(&plan, &object_service);
     json_auto_t *made = cluster_stored(step, "100");
     gw->busy = true;
-    ck_assert_ptr_null(observe_changed(&store, &config, &object_service, made));
+    ck_assert_ptr_null(observe_changed(&store, meshes, &object_service, made));
     struct store_child *child = store_child_find(gw, &object_service, "gw");
     ck_assert(child->early);
     observe_applied(gw, &object_service, step->body, step->desired, made);
@@ -259,7 +262,7 @@ START_TEST(a_new_child_of_the_pass_under_way_waits_for_its_answer)
     ck_assert(plan_in_step(child, step->desired));
     json_auto_t *edited = cluster_stored(step, "101");
     json_object_set_new(jx_object(edited, "spec"), "type", STR("NodePort"));
-    ck_assert_ptr_eq(observe_changed(&store, &config, &object_service, edited), gw);
+    ck_assert_ptr_eq(observe_changed(&store, meshes, &object_service, edited), gw);
     plan_done(&plan);
     tear_down();
 }

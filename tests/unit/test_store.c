@@ -44,7 +44,9 @@ START_TEST(only_the_watch_sees)
     ck_assert(!child->seen);
     struct config config;
     config_init(&config);
-    observe_changed(&store, &config, &object_service, answer); /* the same version again */
+    struct meshes *meshes = meshes_new(&(struct meshes_options){.config = &config});
+    observe_changed(&store, meshes, &object_service, answer); /* the same version again */
+    meshes_free(meshes);
     ck_assert(child->seen);
     config_done(&config);
     store_done(&store);
