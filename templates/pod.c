@@ -43,9 +43,10 @@ static json_t *injection_annotations(const struct meshgateway *gw)
 static json_t *annotations(const struct meshgateway *gw)
 {
     /* The revision is here so that another control plane, also behind a tag, rolls the pods. */
-    json_t *all = gw->injected
-                      ? injection_annotations(gw)
-                      : OBJ(F("istio.io/rev", STR(gw->control_plane[0] ? gw->control_plane : "default")));
+    json_t *all =
+        gw->injected
+            ? injection_annotations(gw)
+            : OBJ(F("istio.io/rev", STR(gw->control_plane[0] ? gw->control_plane : "default")));
     json_auto_t *prometheus = OBJ(F("prometheus.io/path", STR("/stats/prometheus")),
                                   F("prometheus.io/port", STR("15020")),
                                   F("prometheus.io/scrape", STR("true")));

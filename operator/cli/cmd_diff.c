@@ -2,9 +2,11 @@
 /* diff: what an apply of MeshGateways would change of their objects. */
 #include "base/limits.h"
 #include "cli/cluster.h"
+#include "cli/clustermesh.h"
 #include "cli/commands.h"
 #include "cli/gateways.h"
 #include "cli/output.h"
+#include "cli/settings.h"
 #include "control/facts.h"
 #include "data/linediff.h"
 #include "data/yamlio.h"
@@ -23,7 +25,8 @@
 struct diff_options {
     struct gateways_source source;
     struct cluster_source cluster;
-    const char *config;
+    struct settings settings;
+    bool ignore_mesh_config;
     const char *color;
 };
 
@@ -36,11 +39,11 @@ static const struct options_item items[] = {
      .offset = offsetof(struct diff_options, source.ns),
      .help = "where a MeshGateway goes that names no namespace; default: the\n"
              "namespace of the context"},
-    {.name = "config",
-     .type = OPTIONS_TEXT,
-     .value = "FILE",
-     .offset = offsetof(struct diff_options, config),
-     .help = "the operator's configuration file; without it, its defaults"},
+    SETTINGS_OPTIONS(struct diff_options, settings),
+    {.name = "ignore-mesh-config",
+     .type = OPTIONS_FLAG,
+     .offset = offsetof(struct diff_options, ignore_mesh_config),
+     .help = "take nothing from istiod's ConfigMaps, as an operator with the same flag"},
     {.name = "color",
      .type = OPTIONS_CHOICE,
      .value = "auto|always|never",
@@ -75,7 +78,8 @@ struct differ {
     const struct diff_options *options;
     struct cluster cluster;
     struct config config;
-    json_t *gateways; /* of the input */
+    struct clustermesh *meshes; /* NULL: they are ignored */
+    json_t *gateways;           /* of the input */
     struct strbuf out;
     bool color;
     int status;
@@ -286,8 +290,11 @@ static void diff_object(struct differ *d, json_t *object)
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
     struct err err = {.kind = ERR_NONE};
     struct meshgateway gw;
-    if (templates_parse(object, &d->config, &gw, &problems) < 0) {
-        (void)problems_to_err(&problems, &err);
+    const struct config *config =
+        d->meshes ? clustermesh_config(d->meshes, object, &err) : &d->config;
+    if (!config || templates_parse(object, config, &gw, &problems) < 0) {
+        if (config)
+            (void)problems_to_err(&problems, &err);
         fail(d, "MeshGateway", object_name(object), &err);
         return;
     }
@@ -304,9 +311,7 @@ static int read_input(struct differ *d, struct err *err)
 {
     AUTO_STRBUF struct strbuf problems = STRBUF_INIT(LIMIT_PROBLEMS_TEXT);
     struct gateways_source source = d->options->source;
-    if (!d->options->config)
-        config_init(&d->config);
-    else if (config_load(d->options->config, &d->config, err) < 0)
+    if (settings_load(&d->options->settings, &d->config, err) < 0)
         return -1;
     if (!source.ns)
         source.ns = d->cluster.kubeconfig.ns ? d->cluster.kubeconfig.ns : "default";
@@ -329,12 +334,15 @@ static int diff(const struct diff_options *options)
     } else {
         size_t i;
         json_t *gateway;
+        if (!options->ignore_mesh_config)
+            d.meshes = clustermesh_new(&d.cluster, &d.config);
         json_array_foreach (gateways, i, gateway)
             diff_object(&d, gateway);
         if (output_write(d.out.text, d.out.len) != EXIT_SUCCESS)
             d.status = EXIT_TROUBLE;
     }
     strbuf_done(&d.out);
+    clustermesh_free(d.meshes);
     config_done(&d.config);
     cluster_close(&d.cluster);
     return d.status;
@@ -347,5 +355,6 @@ int cmd_diff(int argc, char **argv)
     if (options_parse(&cmd_diff_options, argc, argv, &options, &status))
         status = diff(&options);
     free(options.source.paths.items);
+    settings_done(&options.settings);
     return status;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
+#include "cli/clustermesh.h"
 #include "cli/commands.h"
 #include "cli/gateways.h"
 #include "cli/output.h"
+#include "cli/settings.h"
 #include "data/yamlio.h"
 #include "templates/templates.h"
 
@@ -14,7 +16,9 @@
 struct render_options {
     struct gateways_source source;
     const char *output;
-    const char *config;
+    struct settings settings;
+    bool from_cluster;
+    struct cluster_source cluster;
 };
 
 static const struct options_item items[] = {
@@ -31,11 +35,12 @@ static const struct options_item items[] = {
      .value = "NAMESPACE",
      .offset = offsetof(struct render_options, source.ns),
      .help = "where a MeshGateway goes that names no namespace (default)"},
-    {.name = "config",
-     .type = OPTIONS_TEXT,
-     .value = "FILE",
-     .offset = offsetof(struct render_options, config),
-     .help = "the operator's configuration file; without it, its defaults"},
+    SETTINGS_OPTIONS(struct render_options, settings),
+    {.name = "from-cluster",
+     .type = OPTIONS_FLAG,
+     .offset = offsetof(struct render_options, from_cluster),
+     .help = "take the mesh's values from istiod's ConfigMaps, as the operator does"},
+    CLUSTER_OPTIONS(struct render_options, cluster),
     GATEWAYS_OTHER_KINDS_OPTION(struct render_options, source.ignore_other_kinds),
     {.name = NULL},
 };
@@ -45,20 +50,54 @@ const struct options_command cmd_render_options = {
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
         "Prints the Kubernetes objects that MeshGateways stand for, as the operator would apply\n"
-        "them. No cluster is needed. When anything in the input is wrong, all of it is told on\n"
+        "them. No cluster is needed, unless --from-cluster is given. When anything in the input is "
+        "wrong, all of it is told on\n"
         "standard error and nothing is printed.",
     .example = "  meshgateway render -f gateway.yaml | kubectl apply -f -",
     .items = items,
 };
 
-static void collect(void *arg, const struct meshgateway *gw)
+/* The gateways of the input, and what has become of them so far. */
+struct renderer {
+    struct clustermesh *meshes; /* NULL: there is no cluster */
+    json_t *objects;
+    bool failed;
+};
+
+static void render_objects(struct renderer *r, const struct meshgateway *gw)
 {
-    json_t *objects = arg;
     struct templates_list list;
     templates_render(gw, &list);
     for (size_t i = 0; i < list.count; i++)
-        json_array_append(objects, list.items[i].object);
+        json_array_append(r->objects, list.items[i].object);
     templates_list_done(&list);
+}
+
+/* Once more, with the mesh's values. The spec is valid, whatever these are. */
+static void render_in_mesh(struct renderer *r, json_t *object)
+{
+    struct err err = {.kind = ERR_NONE};
+    AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
+    struct meshgateway gw;
+    const struct config *config = clustermesh_config(r->meshes, object, &err);
+    if (!config || templates_parse(object, config, &gw, &problems) < 0) {
+        if (config)
+            (void)problems_to_err(&problems, &err);
+        fprintf(stderr, "meshgateway: %s: %s\n", object_name(object), err.msg);
+        r->failed = true;
+        return;
+    }
+    render_objects(r, &gw);
+    meshgateway_done(&gw);
+}
+
+static void render_gateway(void *arg, const struct meshgateway *gw)
+{
+    struct renderer *r = arg;
+    if (r->meshes)
+        render_in_mesh(r, gw->object);
+    else
+        render_objects(r, gw);
 }
 
 static int print_yaml(const json_t *objects)
@@ -86,30 +125,47 @@ static int print_json(json_t *objects)
     return output_write(line, strlen(line));
 }
 
-static int render(const struct render_options *options, const struct config *config)
+static int render(const struct render_options *options, const struct config *config,
+                  struct clustermesh *meshes)
 {
     json_auto_t *objects = json_array();
+    struct renderer r = {.meshes = meshes, .objects = objects};
     AUTO_STRBUF struct strbuf problems = STRBUF_INIT(LIMIT_PROBLEMS_TEXT);
-    int rc = gateways_read(&options->source, config, collect, objects, &problems);
+    int rc = gateways_read(&options->source, config, render_gateway, &r, &problems);
     fputs(problems.text, stderr);
-    if (rc < 0 || problems.len > 0)
+    if (rc < 0 || problems.len > 0 || r.failed)
         return EXIT_FAILURE;
     return strcmp(options->output, "json") == 0 ? print_json(objects) : print_yaml(objects);
 }
 
-static int configure_and_render(const struct render_options *options)
+static int render_with_cluster(struct render_options *options, const struct config *config,
+                               struct err *err)
+{
+    struct cluster cluster = {.loop = NULL};
+    int status = -1;
+    if (cluster_open(&options->cluster, &cluster, err) == 0) {
+        struct clustermesh *meshes = clustermesh_new(&cluster, config);
+        status = render(options, config, meshes);
+        clustermesh_free(meshes);
+    }
+    cluster_close(&cluster);
+    return status;
+}
+
+static int configure_and_render(struct render_options *options)
 {
     struct config config;
     struct err err = {.kind = ERR_NONE};
-    if (!options->config) {
-        config_init(&config);
-    } else if (config_load(options->config, &config, &err) < 0) {
-        fprintf(stderr, "meshgateway: %s\n", err.msg);
-        return EXIT_FAILURE;
+    int status = -1;
+    if (settings_load(&options->settings, &config, &err) == 0) {
+        status = options->from_cluster ? render_with_cluster(options, &config, &err)
+                                       : render(options, &config, NULL);
+        config_done(&config);
     }
-    int status = render(options, &config);
-    config_done(&config);
-    return status;
+    if (status >= 0)
+        return status;
+    fprintf(stderr, "meshgateway: %s\n", err.msg);
+    return EXIT_FAILURE;
 }
 
 int cmd_render(int argc, char **argv)
@@ -119,5 +175,6 @@ int cmd_render(int argc, char **argv)
     if (options_parse(&cmd_render_options, argc, argv, &options, &status))
         status = configure_and_render(&options);
     free(options.source.paths.items);
+    settings_done(&options.settings);
     return status;
 }

@@ -8,8 +8,8 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/procmetrics.h"
+#include "cli/settings.h"
 #include "control/manager.h"
-#include "data/config.h"
 #include "kube/credentials.h"
 #include "net/httpd.h"
 
@@ -25,7 +25,7 @@
 struct run_options {
     struct cluster_source cluster;
     struct options_list namespaces;
-    const char *config;
+    struct settings settings;
     const char *metrics_address;
     const char *health_address;
     int max_inflight;
@@ -42,11 +42,7 @@ static const struct options_item items[] = {
      .value = "NAME",
      .offset = offsetof(struct run_options, namespaces),
      .help = "look after this namespace only; may be repeated; default: all"},
-    {.name = "config",
-     .type = OPTIONS_TEXT,
-     .value = "FILE",
-     .offset = offsetof(struct run_options, config),
-     .help = "the operator's configuration file"},
+    SETTINGS_OPTIONS(struct run_options, settings),
     {.name = "metrics-bind-address",
      .type = OPTIONS_TEXT,
      .value = "ADDRESS",
@@ -169,9 +165,7 @@ static void warned(void *arg, const char *text)
 
 static int load(const struct run_options *options, struct runtime *run, struct err *err)
 {
-    if (!options->config)
-        config_init(&run->config);
-    else if (config_load(options->config, &run->config, err) < 0)
+    if (settings_load(&options->settings, &run->config, err) < 0)
         return -1;
     return cluster_load(&options->cluster, &run->kubeconfig, err);
 }
@@ -290,6 +284,7 @@ int cmd_run(int argc, char **argv)
     int status = EXIT_SUCCESS;
     if (!options_parse(&cmd_run_options, argc, argv, &options, &status)) {
         free(options.namespaces.items);
+        settings_done(&options.settings);
         return status;
     }
     log_set_level((enum log_level)log_level_parse(options.log_level));
@@ -304,5 +299,6 @@ int cmd_run(int argc, char **argv)
     kubeconfig_done(&run.kubeconfig);
     config_done(&run.config);
     free(options.namespaces.items);
+    settings_done(&options.settings);
     return run.status;
 }

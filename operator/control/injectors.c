@@ -80,7 +80,7 @@ static struct mirror *watch(struct injectors *injectors, const struct object_kin
 
 static void add(struct mirrors *mirrors, struct mirror *mirror)
 {
-    mirrors->items = xrealloc(mirrors->items, (mirrors->count + 1) * sizeof(struct mirror *));
+    mirrors->items = xrealloc(mirrors->items, (mirrors->count + 1) * sizeof(*mirrors->items));
     mirrors->items[mirrors->count++] = mirror;
 }
 

@@ -140,7 +140,7 @@ struct mirror *mirror_new(struct loop *loop, const struct mirror_options *option
 {
     struct mirror *mirror = xcalloc(1, sizeof(*mirror));
     mirror->options = *options;
-    mirror->options.scope.ns = xstrdup(options->scope.ns);
+    kube_scope_copy(&options->scope, &mirror->options.scope);
     mirror->tell = loop_timer_new(loop, on_tell, mirror);
     mirror->watch = watch_new(options->kube, options->kind, &options->scope, &sink, mirror);
     return mirror;
@@ -158,7 +158,7 @@ void mirror_free(struct mirror *mirror)
         json_decref(kept->value);
         free(kept);
     }
-    free((char *)(uintptr_t)mirror->options.scope.ns);
+    kube_scope_done(&mirror->options.scope);
     free(mirror);
 }
 

@@ -214,6 +214,23 @@ int config_load(const char *path, struct config *ret, struct err *err)
     return 0;
 }
 
+int config_assign(struct config *config, const char *assignment, struct err *err)
+{
+    size_t len = strcspn(assignment, "=");
+    if (assignment[len] == '\0')
+        return err_set(err, ERR_INVALID, "must be KEY=VALUE");
+    for (const cyaml_schema_field_t *field = fields; field->key; field++) {
+        if (strlen(field->key) != len || strncmp(field->key, assignment, len) != 0)
+            continue;
+        char **value = text_of(config, field);
+        if (!value)
+            return err_set(err, ERR_INVALID, "only the file can give this one");
+        config_set(value, assignment + len + 1);
+        return 0;
+    }
+    return err_set(err, ERR_INVALID, "unknown field %.*s", (int)len, assignment);
+}
+
 void config_copy(const struct config *config, struct config *ret)
 {
     *ret = *config;

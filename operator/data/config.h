@@ -47,6 +47,8 @@ void config_init(struct config *config);
  * a missing key. Errors name file, line and field.
  */
 int config_load(const char *path, struct config *ret, struct err *err) MUST_CHECK;
+/* "key=value", as in the file; a text only. */
+int config_assign(struct config *config, const char *assignment, struct err *err) MUST_CHECK;
 /* *ret is uninitialised. JSON is shared: nobody changes it in place. */
 void config_copy(const struct config *config, struct config *ret);
 bool config_equal(const struct config *a, const struct config *b);

@@ -214,6 +214,21 @@ void kube_cancel(struct kube_call *call)
     call_free(call);
 }
 
+void kube_scope_copy(const struct kube_scope *scope, struct kube_scope *ret)
+{
+    *ret = (struct kube_scope){.ns = xstrdup(scope->ns),
+                               .labels = xstrdup(scope->labels),
+                               .fields = xstrdup(scope->fields)};
+}
+
+void kube_scope_done(struct kube_scope *scope)
+{
+    free((char *)(uintptr_t)scope->ns);
+    free((char *)(uintptr_t)scope->labels);
+    free((char *)(uintptr_t)scope->fields);
+    *scope = (struct kube_scope){.ns = NULL};
+}
+
 struct kube *kube_new(struct loop *loop, struct credentials *credentials,
                       const struct kube_options *options, struct err *err)
 {

@@ -74,6 +74,10 @@ struct kube_scope {
     const char *fields; /* field selector */
 };
 
+/* A scope with texts of its own, to be ended. */
+void kube_scope_copy(const struct kube_scope *scope, struct kube_scope *ret);
+void kube_scope_done(struct kube_scope *scope);
+
 struct kube_reply {
     int http;       /* status of the answer, 0 = none came */
     json_t *object; /* borrowed; NULL on failure; metadata.managedFields only after KUBE_GET */

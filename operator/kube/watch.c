@@ -28,7 +28,7 @@ struct watch {
     struct session *session;
     const struct kube_timing *timing;
     const struct object_kind *kind;
-    char *ns, *labels, *fields;
+    struct kube_scope scope;
     const struct watch_sink *sink;
     void *arg;
     bool busy, freed; /* watch_free() from a callback of the sink is done when that returned */
@@ -387,13 +387,13 @@ static int add_target(const struct watch *watch, struct strbuf *out, int64_t end
                       struct err *err)
 {
     AUTO_FREE char *seconds = xasprintf("%d", (int)(end_ms / 1000));
-    if (path_add(out, watch->kind, watch->ns, NULL, NULL, err) < 0)
+    if (path_add(out, watch->kind, watch->scope.ns, NULL, NULL, err) < 0)
         return -1;
     path_add_query(out, "watch", "1");
     path_add_query(out, "allowWatchBookmarks", "true");
     path_add_query(out, "timeoutSeconds", seconds);
-    path_add_query(out, "labelSelector", watch->labels);
-    path_add_query(out, "fieldSelector", watch->fields);
+    path_add_query(out, "labelSelector", watch->scope.labels);
+    path_add_query(out, "fieldSelector", watch->scope.fields);
     path_add_query(out, "resourceVersion", watch->version);
     if (watch->phase == PHASE_SYNCING) {
         path_add_query(out, "sendInitialEvents", "true");
@@ -428,8 +428,7 @@ static int start_list(struct watch *watch, struct err *err)
 {
     static const struct pages_events events = {
         .begin = on_list_begin, .item = on_list_item, .done = on_list_done};
-    struct kube_scope scope = {.ns = watch->ns, .labels = watch->labels, .fields = watch->fields};
-    watch->pages = pages_new(watch->session, watch->kind, &scope, &events, watch, err);
+    watch->pages = pages_new(watch->session, watch->kind, &watch->scope, &events, watch, err);
     return watch->pages ? 0 : -1;
 }
 
@@ -474,9 +473,7 @@ struct watch *watch_new(struct kube *kube, const struct object_kind *kind,
     watch->backoff = (struct backoff){.min_ms = watch->timing->backoff_min,
                                       .max_ms = watch->timing->backoff_max};
     watch->kind = kind;
-    watch->ns = xstrdup(scope->ns);
-    watch->labels = xstrdup(scope->labels);
-    watch->fields = xstrdup(scope->fields);
+    kube_scope_copy(scope, &watch->scope);
     watch->sink = sink;
     watch->arg = arg;
     lines_init(&watch->lines, LIMIT_WATCH_LINE);
@@ -496,8 +493,6 @@ void watch_free(struct watch *watch)
     loop_timer_free(watch->timer);
     free(watch->version);
     free(watch->bad_version);
-    free(watch->ns);
-    free(watch->labels);
-    free(watch->fields);
+    kube_scope_done(&watch->scope);
     free(watch);
 }

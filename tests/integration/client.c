@@ -216,9 +216,8 @@ static void send_load(struct client *client)
 static void command_watch(struct client *client, const struct watch_sink *sink)
 {
     if (client->watch_count < MAX_WATCHES)
-        client->watches[client->watch_count++] =
-            watch_new(
-                client->kube, &config_map, &(struct kube_scope){.ns = client->ns}, sink, client);
+        client->watches[client->watch_count++] = watch_new(
+            client->kube, &config_map, &(struct kube_scope){.ns = client->ns}, sink, client);
 }
 
 static void command(struct client *client, char *line)

@@ -115,6 +115,62 @@ START_TEST(a_foreign_edit_is_repaired)
 }
 END_TEST
 
+/* Whether the plan has a step for the Deployment, and that would roll for others' reasons. */
+static bool plans_to_roll(const struct store_gateway *gw, const char *image)
+{
+    struct config other;
+    config_init(&other);
+    config_set(&other.proxy_image, image);
+    json_auto_t *object = store_object(gw);
+    AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
+    struct meshgateway parsed;
+    struct plan plan;
+    ck_assert_int_eq(meshgateway_parse(object, &other, &parsed, &problems), 0);
+    plan_make(&parsed, gw, &plan);
+    bool result = has(&plan, &object_deployment) && find(&plan, &object_deployment)->rolls;
+    plan_done(&plan);
+    meshgateway_done(&parsed);
+    config_done(&other);
+    return result;
+}
+
+START_TEST(another_configuration_rolls_but_a_repair_does_not)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", FIXED);
+    struct plan plan = settle(gw);
+    ck_assert(!plans_to_roll(gw, ""));
+    ck_assert(plans_to_roll(gw, "example.com/proxyv2:2"));
+    /* Somebody's edit of the pods is taken back at once. */
+    server_says(
+        gw, &object_deployment, "{'spec':{'template':{'spec':{'serviceAccountName':'theirs'}}}}");
+    cluster_plan(gw, &plan);
+    ck_assert(has(&plan, &object_deployment));
+    ck_assert(!find(&plan, &object_deployment)->rolls);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
+/* After a restart nobody knows why it differs: it may be the whole fleet. */
+START_TEST(what_differs_at_first_sight_rolls)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", FIXED);
+    struct plan plan;
+    cluster_plan(gw, &plan);
+    json_auto_t *live = cluster_stored(find(&plan, &object_deployment), "100");
+    plan_done(&plan);
+    jx_set(live, "spec.template.spec.serviceAccountName", STR("older"));
+    jx_set(live, "metadata.managedFields", ARR(json_object()));
+    ck_assert_ptr_eq(observe_changed(&store, meshes, &object_deployment, live), gw);
+    cluster_plan(gw, &plan);
+    ck_assert(find(&plan, &object_deployment)->rolls);
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
 START_TEST(what_others_add_is_left_alone)
 {
     set_up();
@@ -355,9 +411,10 @@ START_TEST(a_deleted_child_is_made_again)
 }
 END_TEST
 
-UNIT_MAIN("plan", first_everything_is_created, in_step_means_nothing_to_do,
-          a_foreign_edit_is_repaired, what_others_add_is_left_alone, older_news_are_no_news,
-          what_the_server_turned_into_something_else_is_not_fought,
+UNIT_MAIN("plan", another_configuration_rolls_but_a_repair_does_not,
+          what_differs_at_first_sight_rolls, first_everything_is_created,
+          in_step_means_nothing_to_do, a_foreign_edit_is_repaired, what_others_add_is_left_alone,
+          older_news_are_no_news, what_the_server_turned_into_something_else_is_not_fought,
           a_new_gateway_of_the_name_adopts, replicas_are_looked_after_before_they_are_dropped,
           a_removed_field_is_not_forgotten, at_first_sight_managed_fields_decide,
           a_new_child_of_the_pass_under_way_waits_for_its_answer,

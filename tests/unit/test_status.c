@@ -269,6 +269,75 @@ START_TEST(a_long_message_is_cut_at_a_character)
 }
 END_TEST
 
-UNIT_MAIN("status", says_what_is_there, invalid_spec_names_the_field,
-          failures_are_told_with_their_object, a_settled_status_is_not_written_again,
-          transition_time_moves_with_the_status_only, a_long_message_is_cut_at_a_character)
+/* UpToDate is no part of Ready: a gateway that waits for its turn serves as before. */
+START_TEST(waiting_for_the_turn)
+{
+    set_up(DEPLOYED, "{'type':'ClusterIP','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}");
+    struct status_input in = input();
+    json_auto_t *steady = status_make(&in);
+    expect(steady, "UpToDate", "True", "UpToDate");
+    in.waits_to_roll = true;
+    json_auto_t *waits = status_make(&in);
+    expect(waits, "UpToDate", "False", "WaitingForTurn");
+    expect(waits, "Ready", "True", "Ready");
+    expect(waits, "Programmed", "True", "Programmed");
+    in.gw = NULL;
+    in.waits_to_roll = false;
+    in.problems = &(const struct problems)PROBLEMS_INIT;
+    json_auto_t *invalid = status_make(&in);
+    expect(invalid, "UpToDate", "Unknown", "NotProgrammed");
+    tear_down();
+}
+END_TEST
+
+START_TEST(injection_is_part_of_ready)
+{
+    static const struct {
+        enum injection_answer answer;
+        const char *status, *ready;
+    } cases[] = {
+        {INJECTION_READY, "True", "True"},
+        {INJECTION_NOT_READY, "False", "False"},
+        {INJECTION_STUCK, "False", "False"},
+    };
+    set_up(DEPLOYED, "{'type':'ClusterIP','clusterIPs':['10.0.0.7'],'ingress':[],'ports':[]}");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char message[] = "m";
+        struct injection_verdict verdict = {cases[i].answer, "R", message};
+        struct status_input in = input();
+        in.injection = &verdict;
+        json_auto_t *status = status_make(&in);
+        expect(status, "InjectionReady", cases[i].status, "R");
+        expect(status, "Ready", cases[i].ready, i == 0 ? "Ready" : "R");
+    }
+    tear_down();
+}
+END_TEST
+
+START_TEST(proxy_in_use)
+{
+    static const struct {
+        const char *image, *version;
+    } cases[] = {
+        {"docker.io/istio/proxyv2:1.31.1-distroless", "1.31.1-distroless"},
+        {"localhost:5000/proxyv2", "latest"},
+        {"localhost:5000/proxyv2:1", "1"},
+        {"r/proxyv2:1@sha256:0123", "sha256:0123"},
+        {"auto", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *facts = xasprintf("{'image':'%s'}", cases[i].image);
+        set_up(facts, NULL);
+        struct status_input in = input();
+        json_auto_t *status = status_make(&in);
+        const char *found = jx_str(status, "proxy.version", NULL);
+        ck_assert_pstr_eq(found, cases[i].version);
+        tear_down();
+    }
+}
+END_TEST
+
+UNIT_MAIN("status", waiting_for_the_turn, injection_is_part_of_ready, proxy_in_use,
+          says_what_is_there, invalid_spec_names_the_field, failures_are_told_with_their_object,
+          a_settled_status_is_not_written_again, transition_time_moves_with_the_status_only,
+          a_long_message_is_cut_at_a_character)
