@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from typing import Any
@@ -300,8 +301,50 @@ class Unreadable(MeshTest):
             self.operator.start()
 
 
+class CommandLine(MeshTest):
+    def run_command(self, name: str, *args: str) -> subprocess.CompletedProcess[str]:
+        document = json.dumps(h.gateway("gw", self.ns))
+        return subprocess.run(
+            [h.binary(), name, "-f", "-", "--kubeconfig", h.cp.kubeconfig, *args],
+            input=document,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_render_and_diff_take_the_same_values(self) -> None:
+        self.addCleanup(silence, "")
+        say(tag="1.32.12")
+        time.sleep(3)
+        self.gateway()
+        done = self.run_command("render", "--from-cluster")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("registry.example.com/istio/proxyv2:1.32.12", done.stdout)
+        self.assertNotIn("1.32.12", self.run_command("render").stdout)
+        done = self.run_command("diff")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        done = self.run_command("diff", "--ignore-mesh-config", "--set", "proxyImage=x/y:z")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("-        image: registry.example.com/istio/proxyv2:1.32.12", done.stdout)
+        self.assertIn("+        image: x/y:z", done.stdout)
+
+    def test_a_mesh_that_may_not_be_read_is_an_error(self) -> None:
+        h.create(
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "nobody", "namespace": self.ns},
+            }
+        )
+        config = h.cp.service_account_kubeconfig(self.ns, "nobody")
+        done = self.run_command("render", "--from-cluster", "--kubeconfig", config)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("the mesh's configuration", done.stderr)
+        self.assertIn("forbidden", done.stderr)
+
+
 class Turns(MeshTest):
-    COUNT = 20
+    COUNT = 50
 
     def test_a_change_rolls_all_but_only_some_at_a_time(self) -> None:
         self.addCleanup(silence, "")
