@@ -39,7 +39,7 @@ static const struct options_item items[] = {
     {.name = "from-cluster",
      .type = OPTIONS_FLAG,
      .offset = offsetof(struct render_options, from_cluster),
-     .help = "take the mesh's values from istiod's ConfigMaps, as the operator does"},
+     .help = "take the mesh's values from istiod's ConfigMaps, as the\noperator does"},
     CLUSTER_OPTIONS(struct render_options, cluster),
     GATEWAYS_OTHER_KINDS_OPTION(struct render_options, source.ignore_other_kinds),
     {.name = NULL},
