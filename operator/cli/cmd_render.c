@@ -50,9 +50,8 @@ const struct options_command cmd_render_options = {
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
         "Prints the Kubernetes objects that MeshGateways stand for, as the operator would apply\n"
-        "them. No cluster is needed, unless --from-cluster is given. When anything in the input is "
-        "wrong, all of it is told on\n"
-        "standard error and nothing is printed.",
+        "them. No cluster is needed, unless --from-cluster is given. When anything in the input\n"
+        "is wrong, all of it is told on standard error and nothing is printed.",
     .example = "  meshgateway render -f gateway.yaml | kubectl apply -f -",
     .items = items,
 };
