@@ -10,7 +10,7 @@ build_packages=(
 run_packages=(openssl ca-certificates)
 test_packages=(
     "${run_packages[@]}"
-    check valgrind shellcheck
+    check valgrind shellcheck groff-base mandoc
     clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
 )
 

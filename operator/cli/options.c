@@ -18,7 +18,7 @@
 /* Column at which the help of an option starts. */
 #define HELP_COLUMN 34
 
-static const struct options_item help_item = {
+const struct options_item options_help = {
     .name = "help", .letter = 'h', .type = OPTIONS_FLAG, .help = "show this help"};
 
 static size_t count_items(const struct options_item *items)
@@ -113,14 +113,14 @@ static ssize_t find_item(const struct options_item *items, size_t count, int fou
         if (items[i].letter == found)
             return (ssize_t)i;
     }
-    return found == help_item.letter ? (ssize_t)count : -1;
+    return found == options_help.letter ? (ssize_t)count : -1;
 }
 
 static struct option *long_options(const struct options_item *items, size_t count)
 {
     struct option *options = xcalloc(count + 2, sizeof(*options));
     for (size_t i = 0; i <= count; i++) {
-        const struct options_item *item = i < count ? &items[i] : &help_item;
+        const struct options_item *item = i < count ? &items[i] : &options_help;
         options[i] =
             (struct option){.name = item->name,
                             .has_arg = item->type == OPTIONS_FLAG ? no_argument : required_argument,
@@ -133,7 +133,7 @@ static char *short_options(const struct options_item *items, size_t count)
 {
     struct strbuf text = STRBUF_INIT(LIMIT_URL);
     for (size_t i = 0; i <= count; i++) {
-        const struct options_item *item = i < count ? &items[i] : &help_item;
+        const struct options_item *item = i < count ? &items[i] : &options_help;
         if (item->letter)
             strbuf_addf(&text, "%c%s", item->letter, item->type == OPTIONS_FLAG ? "" : ":");
     }
@@ -172,7 +172,7 @@ static int show_help(const struct options_command *command)
                 command->description);
     for (const struct options_item *item = command->items; item->name; item++)
         add_item(&text, item);
-    add_item(&text, &help_item);
+    add_item(&text, &options_help);
     strbuf_addf(&text, "\nExample:\n%s\n", command->example);
     return output_write(text.text, text.len);
 }

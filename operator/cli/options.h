@@ -45,6 +45,9 @@ struct options_command {
     size_t operand_offset; /* … a const char *, that goes here */
 };
 
+/* --help, which every command has beside what its table says. */
+extern const struct options_item options_help;
+
 /*
  * Reads argv[1…] into *into, which holds the defaults beforehand; lists in it are freed by the
  * caller in any case. True: go on. False: the command is over with *ret_status, because help was

@@ -39,6 +39,30 @@ static const cyaml_schema_field_t fields[] = {
     CYAML_FIELD_IGNORE("imagePullSecrets", CYAML_FLAG_OPTIONAL),
     CYAML_FIELD_END,
 };
+
+const struct config_key config_keys[] = {
+    {"istioNamespace", "where istiod runs; default: istio-system"},
+    {"revision", "Istio revision: label istio.io/rev, and istiod's name; default: none"},
+    {"proxyImage", "image of the proxy in mode Explicit; default: docker.io/istio/proxyv2:1.31.1"},
+    {"clusterID", "ISTIO_META_CLUSTER_ID of the proxy; default: Kubernetes"},
+    {"meshID", "ISTIO_META_MESH_ID of the proxy; default: the trust domain"},
+    {"trustDomain", "TRUST_DOMAIN of the proxy; default: cluster.local"},
+    {"clusterDomain", "DNS suffix of Services; default: cluster.local"},
+    {"network", "label topology.istio.io/network; default: none"},
+    {"caAddress", "where the proxy gets certificates; default: istiod's Service"},
+    {"discoveryAddress", "where the proxy gets its configuration; default: istiod's Service"},
+    {"logLevel", "of the proxy; default: warning"},
+    {"componentLogLevel", "of the proxy; default: misc:error"},
+    {"proxyConfig",
+     "Istio's ProxyConfig, as in meshConfig.defaultConfig; spec.proxy.config of a MeshGateway is "
+     "merged over it; default: {}"},
+    {"resources",
+     "of the proxy, where the spec says nothing; default: requests of 100m and 128Mi, limits of "
+     "2 and 1Gi"},
+    {NULL, NULL},
+};
+_Static_assert(ARRAY_LEN(config_keys) == ARRAY_LEN(fields), "every key is explained");
+
 static const cyaml_schema_value_t file_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct config, fields),
 };

@@ -40,6 +40,15 @@ struct config {
     json_t *resources;          /* resources, a ResourceRequirements object */
 };
 
+/* What a key of the file is, for its documentation. */
+struct config_key {
+    const char *name; /* NULL ends the table */
+    const char *help; /* with its default */
+};
+
+/* Every key that the file may have. */
+extern const struct config_key config_keys[];
+
 /* The built-in values. */
 void config_init(struct config *config);
 /*

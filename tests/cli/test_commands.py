@@ -14,8 +14,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ""
-COMMANDS = ["run", "render", "lint", "convert", "diff", "status", "completion", "version"]
+COMMANDS = ["run", "render", "lint", "convert", "diff", "status", "completion", "manual", "version"]
 
 GATEWAY = """\
 apiVersion: istio.banzaicloud.io/v1beta1
@@ -109,6 +110,40 @@ class Commands(unittest.TestCase):
             result = self.run_program("completion", *args)
             self.assertEqual((result.status, result.out), (2, ""))
             self.assertIn("name a shell: bash, zsh or fish\n", result.err)
+
+    # ---- manual ----
+
+    def test_manual_has_every_command_and_option(self) -> None:
+        page = self.run_program("manual")
+        self.assertEqual((page.status, page.err), (0, ""))
+        parts = dict(re.findall(r"^\.S[HS] ([^\n]+)\n(.*?)(?=^\.S[HS] |\Z)", page.out, re.MULTILINE | re.DOTALL))
+        for part in ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "CONFIGURATION", "EXIT STATUS", "ENVIRONMENT",
+                     "FILES", "EXAMPLES", "SEE ALSO", *COMMANDS, "help"]:
+            self.assertTrue(parts.get(part), part)
+        for command in COMMANDS:
+            self.assertIn(f"meshgateway {command}", parts["SYNOPSIS"])
+            self.assertIn(f"  meshgateway {command}", parts["EXAMPLES"].replace("\\-", "-"))
+            told = re.findall(r"^ +(?:-(\w), )?--([a-z-]+)", self.run_program(command, "--help").out, re.MULTILINE)
+            written = re.findall(r"^\.TP\n(?:\\fB-(\w)\\fR, )?\\fB--([a-z-]+)\\fR",
+                                 parts[command].replace("\\-", "-"), re.MULTILINE)
+            self.assertEqual(written, told, command)
+        # Its keys are what the reader of the file takes, and what operator/README.md tells.
+        keys = re.findall(r"^\.B (\w+)$", parts["CONFIGURATION"], re.MULTILINE)
+        readme = (ROOT / "operator" / "README.md").read_text().split("\n| key | default | |\n")[1].split("\n\n")[0]
+        self.assertEqual(keys, [key for row in readme.splitlines()[1:] for key in re.findall(r"`(\w+)`", row.split("|")[1])])
+
+    def test_manual_is_a_manual_page(self) -> None:
+        (self.dir / "meshgateway.1").write_text(self.run_program("manual").out)
+        for command, known in [
+            (["groff", "-man", "-Tutf8", "-ww", "-z", "meshgateway.1"], ""),
+            # It has no date, so that the same source gives the same bytes.
+            (["mandoc", "-T", "lint", "-W", "warning", "meshgateway.1"],
+             'mandoc: meshgateway.1:1:19: WARNING: missing date, using "": TH\n'),
+        ]:
+            if shutil.which(command[0]) is None:
+                continue
+            done = subprocess.run(command, capture_output=True, text=True, cwd=self.dir, check=False)
+            self.assertEqual(done.stdout + done.stderr, known, command)
 
     # ---- usage ----
 

@@ -45,6 +45,18 @@ START_TEST(silence_means_built_in)
 }
 END_TEST
 
+START_TEST(every_key_is_known)
+{
+    for (const struct config_key *key = config_keys; key->name; key++) {
+        struct config config;
+        struct err err = {.kind = ERR_NONE};
+        AUTO_FREE char *text = xasprintf("%s:\n", key->name);
+        ck_assert_msg(load(text, &config, &err) == 0, "%s", err.msg);
+        config_done(&config);
+    }
+}
+END_TEST
+
 START_TEST(every_field_is_read)
 {
     struct config c;
@@ -118,4 +130,5 @@ START_TEST(mistakes_are_named)
 }
 END_TEST
 
-UNIT_MAIN("config", silence_means_built_in, every_field_is_read, mistakes_are_named)
+UNIT_MAIN("config", silence_means_built_in, every_key_is_known, every_field_is_read,
+          mistakes_are_named)
