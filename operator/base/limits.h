@@ -31,3 +31,7 @@
 #define LIMIT_PATCH_COPIES   LIMIT_KIB(256) /* what the "copy" operations of one patch copy */
 #define LIMIT_PATCH_LIST     500            /* elements of a list that a patch merges by key */
 #define LIMIT_MESHES         100            /* control planes that gateways belong to */
+#define LIMIT_EVENTS         4096           /* events that are remembered to count repetitions */
+#define LIMIT_EVENTS_PENDING 1000           /* events that are being sent */
+#define LIMIT_EVENT_NOTE     1024           /* what the API server takes */
+#define LIMIT_EVENT_NAME     128            /* reporting controller and instance, ″ */

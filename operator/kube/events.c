@@ -1,63 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/events.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/now.h"
+#include "base/rnd.h"
+#include "base/utf8.h"
+#include "kube/eventcache.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
-#define SERIES_MAX        1000
-#define SERIES_IDLE_MS    (6 * 60 * 1000)
-#define SERIES_REFRESH_MS (30 * 60 * 1000)
-#define SWEEP_MS          (60 * 1000)
-#define PENDING_MAX       1000
+#define SWEEP_MS  (60 * 1000)
+#define RETRY_MS  (10 * 1000) /* and up to a quarter more */
+#define TRIES_MAX 12
 
-/* One event and its repetitions. */
-struct series {
-    UT_hash_handle hh;
-    char *ns;
-    char *name; /* of the Event object */
-    int64_t count;
-    int64_t last_seen;    /* ms, monotonic */
-    int64_t last_written; /* ms, monotonic; 0: not since the first */
-    char key[];
-};
-
+/* An event, or the count of one, on its way. */
 struct sending {
     struct sending *prev, *next;
     struct events *events;
-    struct kube_call *call;
+    struct kube_call *call; /* NULL while it waits for another try */
+    struct loop_timer *retry;
+    int tries;
+    bool is_new;
+    char *ns;
+    char *name;
+    json_t *body;
 };
 
 struct events {
+    struct loop *loop;
     struct loop_timer *sweep;
     struct kube *kube;
     char *controller;
     char *instance;
-    struct series *series;
+    struct eventcache *cache;
     struct sending *sending;
     size_t pending;
+    int retry_ms;
 };
 
-static void free_series(struct events *events, struct series *s)
-{
-    HASH_DEL(events->series, s);
-    free(s->ns);
-    free(s->name);
-    free(s);
-}
+static void write_count(void *arg, const struct eventcache_series *series);
 
 static void sweep(void *arg)
 {
     struct events *events = arg;
-    int64_t now = now_ms();
-    struct series *s, *next;
-    HASH_ITER (hh, events->series, s, next)
-        if (now - s->last_seen > SERIES_IDLE_MS)
-            free_series(events, s);
+    eventcache_sweep(events->cache, now_ms(), write_count, events);
     loop_timer_start(events->sweep, SWEEP_MS);
 }
 
@@ -65,59 +54,114 @@ struct events *events_new(struct loop *loop, struct kube *kube, const char *cont
                           const char *instance)
 {
     struct events *events = xcalloc(1, sizeof(*events));
+    events->loop = loop;
     events->kube = kube;
-    events->controller = xstrdup(controller);
-    events->instance = xstrdup(instance);
+    events->controller = xstrndup(controller, LIMIT_EVENT_NAME);
+    events->instance = xstrndup(instance, LIMIT_EVENT_NAME);
+    events->cache = eventcache_new();
+    events->retry_ms = RETRY_MS;
     events->sweep = loop_timer_new(loop, sweep, events);
     loop_timer_start(events->sweep, SWEEP_MS);
     return events;
+}
+
+static void free_sending(struct sending *sending)
+{
+    DL_DELETE(sending->events->sending, sending);
+    sending->events->pending--;
+    loop_timer_free(sending->retry);
+    json_decref(sending->body);
+    free(sending->ns);
+    free(sending->name);
+    free(sending);
 }
 
 void events_free(struct events *events)
 {
     if (!events)
         return;
-    struct sending *sending, *next_sending;
-    DL_FOREACH_SAFE(events->sending, sending, next_sending)
+    struct sending *sending, *next;
+    DL_FOREACH_SAFE(events->sending, sending, next)
     {
-        kube_cancel(sending->call);
-        free(sending);
+        if (sending->call)
+            kube_cancel(sending->call);
+        free_sending(sending);
     }
-    struct series *s, *next;
-    HASH_ITER (hh, events->series, s, next)
-        free_series(events, s);
+    eventcache_free(events->cache);
     loop_timer_free(events->sweep);
     free(events->controller);
     free(events->instance);
     free(events);
 }
 
+void events_retry_after(struct events *events, int ms)
+{
+    events->retry_ms = ms;
+}
+
+/*
+ * Only a request without an answer is sent again; its name sees to it that nothing comes twice.
+ * Nobody waits for an event, and what it tells is in the status, too.
+ */
 static void sent(void *arg, const struct kube_reply *reply)
 {
     struct sending *sending = arg;
-    if (reply->err.kind) /* nobody waits for an event; what it tells is in the status, too */
+    struct events *events = sending->events;
+    sending->call = NULL;
+    if (reply->err.kind == ERR_UNAVAILABLE && !reply->err.http && ++sending->tries < TRIES_MAX) {
+        loop_timer_start(sending->retry,
+                         rnd_between(events->retry_ms, events->retry_ms + events->retry_ms / 4));
+        return;
+    }
+    if (reply->err.kind) {
         LOG_DEBUG("event not taken", LS("err", reply->err.msg));
-    DL_DELETE(sending->events->sending, sending);
-    sending->events->pending--;
-    free(sending);
+        bool there = reply->err.kind == ERR_CONFLICT; /* an earlier try had come through */
+        if (!there && (sending->is_new || reply->err.kind == ERR_NOT_FOUND))
+            eventcache_forget(events->cache, sending->name);
+    }
+    free_sending(sending);
 }
 
-static void send(struct events *events, enum kube_verb verb, const struct series *s,
-                 const json_t *body)
+static void try(void *arg)
 {
-    if (events->pending >= PENDING_MAX)
+    struct sending *sending = arg;
+    struct kube_request request = {.verb = sending->is_new ? KUBE_CREATE : KUBE_PATCH,
+                                   .kind = &object_event,
+                                   .ns = sending->ns,
+                                   .name = sending->is_new ? NULL : sending->name,
+                                   .body = sending->body,
+                                   .background = true};
+    sending->call = kube_call(sending->events->kube, &request, sent, sending);
+}
+
+/* Takes the body over. */
+static void send(struct events *events, const struct eventcache_series *series, bool is_new,
+                 json_t *body)
+{
+    if (events->pending >= LIMIT_EVENTS_PENDING) {
+        json_decref(body);
         return;
+    }
     struct sending *sending = xcalloc(1, sizeof(*sending));
     sending->events = events;
+    sending->is_new = is_new;
+    sending->ns = xstrdup(series->ns);
+    sending->name = xstrdup(series->name);
+    sending->body = body;
+    sending->retry = loop_timer_new(events->loop, try, sending);
     DL_APPEND(events->sending, sending);
     events->pending++;
-    struct kube_request request = {.verb = verb,
-                                   .kind = &object_event,
-                                   .ns = s->ns,
-                                   .name = verb == KUBE_CREATE ? NULL : s->name,
-                                   .body = body,
-                                   .background = true};
-    sending->call = kube_call(events->kube, &request, sent, sending);
+    try(sending);
+}
+
+static void write_count(void *arg, const struct eventcache_series *series)
+{
+    char time[NOW_TIME_LEN];
+    now_format_microtime(series->observed_us, time);
+    send(arg,
+         series,
+         false,
+         OBJ(F("series", OBJ(F("count", INT(series->count)), F("lastObservedTime", STR(time))))));
 }
 
 static json_t *reference_to(const struct events_about *about)
@@ -139,69 +183,53 @@ static json_t *related_to(const struct events_about *about)
                F("name", STR(about->related_name)));
 }
 
-static void repeat(struct events *events, struct series *s)
+static json_t *make(const struct events *events, const struct events_about *about,
+                    const struct eventcache_event *event, const struct eventcache_series *series,
+                    const char *note)
 {
-    int64_t now = now_ms();
-    s->count++;
-    s->last_seen = now;
-    if (s->last_written && now - s->last_written < SERIES_REFRESH_MS)
-        return;
-    s->last_written = now ? now : 1;
     char time[NOW_TIME_LEN];
-    now_format_microtime(now_wall_us(), time);
-    json_auto_t *patch =
-        OBJ(F("series", OBJ(F("count", INT(s->count)), F("lastObservedTime", STR(time)))));
-    send(events, KUBE_PATCH, s, patch);
-}
-
-static struct series *new_series(struct events *events, const char *key, const json_t *object)
-{
-    if (HASH_COUNT(events->series) >= SERIES_MAX)
-        free_series(events, events->series); /* the oldest: uthash keeps the order of insertion */
-    struct series *s = xcalloc(1, sizeof(*s) + strlen(key) + 1);
-    memcpy(s->key, key, strlen(key) + 1);
-    const char *ns = object_namespace(object);
-    s->ns = xstrdup(ns[0] ? ns : "default");
-    s->name =
-        xasprintf("%.200s.%llx", object_name(object), (unsigned long long)now_wall_us() * 1000);
-    s->count = 1;
-    s->last_seen = now_ms();
-    HASH_ADD_STR(events->series, key, s);
-    return s;
+    now_format_microtime(series->observed_us, time);
+    AUTO_FREE char *whole =
+        xasprintf("%s%s", series->combined ? "(combined from similar events): " : "", note);
+    AUTO_FREE char *cut = xstrndup(whole, LIMIT_EVENT_NOTE);
+    utf8_trim(cut);
+    return OBJ(F("apiVersion", object_api_version(&object_event)),
+               F("kind", STR(object_event.kind)),
+               F("metadata", OBJ(F("name", STR(series->name)), F("namespace", STR(series->ns)))),
+               F("eventTime", STR(time)),
+               F("type", STR(event->type)),
+               F("reason", STR(event->reason)),
+               F("action", STR(event->action)),
+               F("reportingController", STR(events->controller)),
+               F("reportingInstance", STR(events->instance)),
+               F("regarding", reference_to(about)),
+               FOPT("related", series->combined ? NULL : related_to(about)),
+               F("note", STR(cut)));
 }
 
 void events_emit(struct events *events, const struct events_about *about, const char *type,
                  const char *reason, const char *action, const char *note)
 {
-    AUTO_FREE char *key = xasprintf("%s %s %s %s %s %s",
-                                    object_uid(about->object),
-                                    type,
-                                    reason,
-                                    action,
-                                    about->related_kind ? about->related_kind->kind : "",
-                                    about->related_kind ? about->related_name : "");
-    struct series *s;
-    HASH_FIND_STR(events->series, key, s);
-    if (s) {
-        repeat(events, s);
-        return;
+    AUTO_FREE char *related =
+        about->related_kind ? xasprintf("%s %s", about->related_kind->kind, about->related_name)
+                            : xstrdup("");
+    const struct eventcache_event event = {.uid = object_uid(about->object),
+                                           .ns = object_namespace(about->object),
+                                           .name = object_name(about->object),
+                                           .type = type,
+                                           .reason = reason,
+                                           .action = action,
+                                           .related = related,
+                                           .note = note};
+    const struct eventcache_series *series = NULL;
+    switch (eventcache_add(events->cache, &event, now_ms(), now_wall_us(), &series)) {
+    case EVENTCACHE_LEAVE:
+        break;
+    case EVENTCACHE_CREATE:
+        send(events, series, true, make(events, about, &event, series, note));
+        break;
+    case EVENTCACHE_UPDATE:
+        write_count(events, series);
+        break;
     }
-    s = new_series(events, key, about->object);
-    char time[NOW_TIME_LEN];
-    now_format_microtime(now_wall_us(), time);
-    struct err cut; /* cuts long text at a character */
-    err_set(&cut, ERR_NONE, "%s", note);
-    json_auto_t *body = OBJ(F("apiVersion", object_api_version(&object_event)),
-                            F("kind", STR(object_event.kind)),
-                            F("metadata", OBJ(F("name", STR(s->name)), F("namespace", STR(s->ns)))),
-                            F("eventTime", STR(time)),
-                            F("type", STR(type)),
-                            F("reason", STR(reason)),
-                            F("action", STR(action)),
-                            F("reportingController", STR(events->controller)),
-                            F("reportingInstance", STR(events->instance)),
-                            F("regarding", reference_to(about)),
-                            FOPT("related", related_to(about)),
-                            F("note", STR(cut.msg)));
-    send(events, KUBE_CREATE, s, body);
 }

@@ -2,9 +2,8 @@
 /*
  * Events for people (events.k8s.io/v1): what happened to an object, in a sentence.
  *
- * Fire and forget: nothing waits for an event and a lost one is no error. A repeated event becomes
- * a series of the first one (KEP-383): its count is written on the second occurrence and then at
- * most every half hour; after six quiet minutes the next one is a new event.
+ * Fire and forget: nothing waits for an event and a lost one is no error. What is written, counted
+ * or left: kube/eventcache.h. A request that gets no answer is tried again for two minutes.
  */
 #pragma once
 
@@ -26,7 +25,10 @@ struct events *events_new(struct loop *loop, struct kube *kube, const char *cont
 /* What was not sent yet is dropped. */
 void events_free(struct events *events);
 
-/* type: "Normal" or "Warning"; reason, action: CamelCase; note is cut to what struct err holds,
- * well below the 1024 bytes allowed. */
+/* type: "Normal" or "Warning"; reason, action: CamelCase, at most 128 bytes; a note beyond the 1024
+ * bytes allowed is cut. */
 void events_emit(struct events *events, const struct events_about *about, const char *type,
                  const char *reason, const char *action, const char *note);
+
+/* Tests: the pause before another try, instead of ten seconds. */
+void events_retry_after(struct events *events, int ms);
