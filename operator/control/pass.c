@@ -4,9 +4,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/now.h"
-#include "control/conditions.h"
 #include "control/facts.h"
 #include "control/failures.h"
+#include "control/news.h"
 #include "control/status.h"
 #include "control/step.h"
 #include "data/mesh.h"
@@ -181,20 +181,12 @@ static void status_answered(void *arg, const struct kube_reply *reply)
     end(pass);
 }
 
-/* An event for what only a person can mend, once: when the condition comes to say so. */
-static void emit_condition_change(struct pass *pass, const json_t *status)
+static void emit_news(struct pass *pass, const json_t *status)
 {
-    static const struct {
-        const char *condition, *reason;
-    } told[] = {
-        {"Accepted", "InvalidSpec"}, {"Programmed", "Conflict"}, {"Programmed", "Contested"}};
-    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
-        const json_t *now = conditions_find(jx_array(status, "conditions"), told[i].condition);
-        const json_t *before =
-            conditions_find(jx_array(pass->object, "status.conditions"), told[i].condition);
-        if (strcmp(jx_str(now, "reason", ""), told[i].reason) == 0 && !json_equal(now, before))
-            emit(pass, NULL, "Warning", told[i].reason, jx_str(now, "message", ""));
-    }
+    struct news news[NEWS_MAX];
+    size_t count = news_make(jx_object(pass->object, "status"), status, news);
+    for (size_t i = 0; i < count; i++)
+        emit(pass, NULL, news[i].type, news[i].reason, news[i].note);
 }
 
 static void write_status(struct pass *pass)
@@ -223,7 +215,7 @@ static void write_status(struct pass *pass)
         end(pass);
         return;
     }
-    emit_condition_change(pass, status);
+    emit_news(pass, status);
     json_auto_t *body = OBJ(F("apiVersion", object_api_version(&object_mesh_gateway)),
                             F("kind", STR(object_mesh_gateway.kind)),
                             F("metadata",

@@ -89,8 +89,13 @@ static void add_available(struct conditions *c, const json_t *deployment)
                                    : "RolloutInProgress",
                        text);
     else
-        conditions_add(
-            c, "Available", CONDITION_FALSE, problem ? "RolloutFailed" : "Progressing", text);
+        conditions_add(c,
+                       "Available",
+                       CONDITION_FALSE,
+                       problem          ? "RolloutFailed"
+                       : available == 0 ? "Unavailable"
+                                        : "Progressing",
+                       text);
 }
 
 static void add_injection(struct conditions *c, const struct injection_verdict *injection)
