@@ -83,6 +83,11 @@ class Status(h.IntegrationTest):
         assert gw is not None
         return gw
 
+    def told(self, reason: str) -> list[int]:
+        """How often, of each event about the gateway with this reason."""
+        events = [e for e in events_of(self.ns, "gw") if e["reason"] == reason]
+        return [e.get("series", {}).get("count", 1) for e in events]
+
     def test_conditions_have_the_shape_of_the_api_conventions(self) -> None:
         gw = self.ready()
         self.assertEqual(gw["status"]["observedGeneration"], gw["metadata"]["generation"])
@@ -175,10 +180,27 @@ class Status(h.IntegrationTest):
     def test_events_tell_what_was_repaired(self) -> None:
         self.ready()
         h.patch("Service", self.ns, "gw", {"spec": {"selector": {"gateway-name": "elsewhere"}}})
-        h.eventually(
-            lambda: [e for e in events_of(self.ns, "gw") if e["reason"] == "Repaired"],
-            "an event Repaired",
-        )
+        h.eventually(lambda: self.told("Repaired"), "an event Repaired")
+
+    def test_the_same_event_again_is_counted(self) -> None:
+        self.ready()
+        for count in (1, 2):
+            h.patch("Service", self.ns, "gw", {"spec": {"selector": {"gateway-name": "elsewhere"}}})
+            h.eventually(lambda: self.told("Repaired") == [count], "one event, counted")
+
+    def test_events_tell_of_an_outage_and_of_its_end(self) -> None:
+        self.ready()
+        h.eventually(lambda: self.told("Available"), "an event Available")
+        nodes = [n["metadata"]["name"] for n in h.cp.must("GET", "/api/v1/nodes")["items"]]
+        self.addCleanup(lambda: h.cp.kubectl("uncordon", *nodes))
+        h.cp.kubectl("cordon", *nodes)
+        h.cp.kubectl("delete", "pod", "-n", self.ns, "-l", "gateway-name=gw", "--wait=false")
+        h.eventually(lambda: self.told("Unavailable"), "an event Unavailable")
+        gw = h.get("MeshGateway", self.ns, "gw")
+        self.assertEqual(h.condition(gw, "Available")["reason"], "Unavailable")
+        h.cp.kubectl("uncordon", *nodes)
+
+        h.eventually(lambda: sum(self.told("Available")) == 2, "the second Available", 40)
 
 
 class Restart(h.IntegrationTest):
