@@ -188,6 +188,27 @@ class Status(h.IntegrationTest):
             h.patch("Service", self.ns, "gw", {"spec": {"selector": {"gateway-name": "elsewhere"}}})
             h.eventually(lambda: self.told("Repaired") == [count], "one event, counted")
 
+    def test_events_tell_what_people_should_know(self) -> None:
+        self.gateway(sds={"enabled": True}, minReplicas=2, maxReplicas=3)
+        h.eventually(lambda: self.told("FieldHasNoEffect"), "an event about sds")
+        h.patch("MeshGateway", self.ns, "gw", {"spec": {"minReplicas": None, "maxReplicas": None}})
+        h.eventually(lambda: self.told("Deleted"), "an event about the autoscaler")
+        bad = [{"kind": "Service", "type": "JSONPatch", "patch": [{"op": "remove", "path": "/x"}]}]
+        h.patch("MeshGateway", self.ns, "gw", {"spec": {"overlays": bad}})
+        h.eventually(lambda: self.told("InvalidSpec"), "an event about the overlay")
+        h.patch("MeshGateway", self.ns, "gw", {"spec": {"overlays": None}})
+        h.programmed(self.ns, "gw")
+        h.create(
+            {
+                "apiVersion": "policy/v1",
+                "kind": "PodDisruptionBudget",
+                "metadata": {"name": "gw", "namespace": self.ns},
+                "spec": {"maxUnavailable": 1},
+            }
+        )
+        h.patch("MeshGateway", self.ns, "gw", {"spec": {"replicaCount": 2}})
+        h.eventually(lambda: self.told("Conflict"), "an event about the foreign budget")
+
     def test_events_tell_of_an_outage_and_of_its_end(self) -> None:
         self.ready()
         h.eventually(lambda: self.told("Available"), "an event Available")

@@ -181,6 +181,9 @@ class Drift(h.IntegrationTest):
             h.STRATEGIC,
         )
         h.patch("Service", self.ns, "gw", {"spec": {"externalIPs": ["192.0.2.1"]}})
+        # As OpenShift does with every ServiceAccount.
+        secrets = {"imagePullSecrets": [{"name": "dockercfg"}], "secrets": [{"name": "dockercfg"}]}
+        h.patch("ServiceAccount", self.ns, "gw", secrets)
         mark = h.cp.audit_mark()
         time.sleep(1)
         touched = [w for w in h.operator_writes(mark, self.ns, events=False) if "/status" not in w]
@@ -200,6 +203,47 @@ class Drift(h.IntegrationTest):
         service = h.get("Service", self.ns, "gw")
         assert service is not None
         self.assertEqual(service["spec"]["externalIPs"], ["192.0.2.1"])
+        account = h.get("ServiceAccount", self.ns, "gw")
+        self.assertEqual({k: account[k] for k in secrets}, secrets)
+
+    def test_a_live_selector_is_kept(self) -> None:
+        """A selector may not change, so a Deployment of ours with another one goes on with it."""
+        paused = "meshgateway.banzaicloud.io/paused"
+        gw = h.gateway("gw", self.ns)
+        gw["metadata"]["annotations"] = {paused: "true"}
+        owner = {
+            "apiVersion": gw["apiVersion"],
+            "kind": gw["kind"],
+            "name": "gw",
+            "uid": h.create(gw)["metadata"]["uid"],
+            "controller": True,
+        }
+        selector = {"gateway-name": "gw", "istio.io/rev": "old"}
+        containers = [{"name": "istio-proxy", "image": "example.com/old"}]
+        template = {"metadata": {"labels": selector}, "spec": {"containers": containers}}
+        old = h.create(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {
+                    "name": "gw",
+                    "namespace": self.ns,
+                    "labels": {"app.kubernetes.io/managed-by": h.MANAGER, "gateway-name": "gw"},
+                    "ownerReferences": [owner],
+                },
+                "spec": {"selector": {"matchLabels": selector}, "template": template},
+            }
+        )
+        h.patch("MeshGateway", self.ns, "gw", {"metadata": {"annotations": {paused: None}}})
+        h.programmed(self.ns, "gw")
+        live = h.get("Deployment", self.ns, "gw")
+        self.assertEqual(live["metadata"]["uid"], old["metadata"]["uid"])
+        self.assertEqual(live["spec"]["selector"]["matchLabels"], selector)
+        labels = live["spec"]["template"]["metadata"]["labels"]
+        self.assertEqual({k: labels[k] for k in selector}, selector)
+        self.assertNotEqual(
+            live["spec"]["template"]["spec"]["containers"][0]["image"], "example.com/old"
+        )
 
     def test_steady_state_writes_nothing(self) -> None:
         self.gateway(minReplicas=2, maxReplicas=4)
