@@ -2,6 +2,7 @@
 #include "control/news.h"
 
 #include "control/conditions.h"
+#include "control/status.h"
 
 #include <string.h>
 
@@ -32,13 +33,15 @@ static bool serves_somebody(const json_t *available)
 
 size_t news_make(const json_t *before, const json_t *now, struct news ret[NEWS_MAX])
 {
-    static const char *const mended_by_people[] = {"Accepted", "Programmed"};
+    static const char *const mended_by_people[] = {"Accepted", "Programmed", "InjectionReady"};
     const json_t *old_list = jx_array(before, "conditions");
     const json_t *list = jx_array(now, "conditions");
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(mended_by_people); i++) {
         const json_t *condition = conditions_find(list, mended_by_people[i]);
-        if (has(condition, "status", "False") && !is_asked_for(condition) &&
+        bool to_mend =
+            has(condition, "status", "False") || has(condition, "reason", STATUS_LEFT_OVER);
+        if (to_mend && !is_asked_for(condition) &&
             !json_equal(condition, conditions_find(old_list, mended_by_people[i])))
             add(ret, &count, "Warning", jx_str(condition, "reason", ""), condition);
     }

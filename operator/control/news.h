@@ -15,7 +15,7 @@ struct news {
     const char *reason, *note; /* borrowed from the status */
 };
 
-#define NEWS_MAX 3
+#define NEWS_MAX 4
 
 /* before: the stored status, NULL when there is none yet. Returns how many. */
 size_t news_make(const json_t *before, const json_t *now, struct news ret[NEWS_MAX]);

@@ -5,6 +5,7 @@
 #include "control/facts.h"
 #include "control/managed.h"
 #include "control/plan.h"
+#include "control/takeover.h"
 #include "templates/common.h"
 #include "templates/templates.h"
 
@@ -112,6 +113,7 @@ static void identify(struct store_gateway *gw, struct store_child *child, const 
     store_identify(child->uid, child->version, object);
     child->owned = controller && is_mesh_gateway(controller) &&
                    strcmp(jx_str(controller, "uid", ""), gw->uid) == 0;
+    child->marked = takeover_is_marked(object);
 }
 
 static bool is_stale(const struct store_child *child, const json_t *object)
@@ -134,7 +136,7 @@ static bool compare_with_desired(struct store_gateway *gw, struct meshes *meshes
         child->measured = false;
         return changed;
     }
-    json_auto_t *desired = plan_desired(&parsed, child->kind, child->name, child);
+    json_auto_t *desired = plan_desired(&parsed, child->kind, child->name, gw);
     meshgateway_done(&parsed);
     if (!desired)
         return true; /* no longer wanted: a pass will delete it */

@@ -6,9 +6,9 @@
 #include "base/now.h"
 #include "control/facts.h"
 #include "control/failures.h"
-#include "control/news.h"
 #include "control/status.h"
 #include "control/step.h"
+#include "control/tell.h"
 #include "data/mesh.h"
 #include "templates/templates.h"
 
@@ -20,13 +20,10 @@
 #define REPAIRS_MAX       10
 #define REPAIRS_WINDOW_MS 60000
 
-enum effect { EFFECT_NONE, EFFECT_CREATED, EFFECT_REPAIRED, EFFECT_DELETED };
-
 /* How far a step of the plan is: waiting, running, over. */
 struct slot {
     struct step *running;
     bool over;
-    enum effect effect; /* for the events */
 };
 
 struct pass {
@@ -35,6 +32,7 @@ struct pass {
     struct pass_options options;
     char *key;
     json_t *object;
+    struct tell tell;
     struct meshgateway gw;
     bool valid; /* gw is set */
     struct problems problems;
@@ -43,8 +41,10 @@ struct pass {
     bool held_back;
     bool waits_to_roll;
     struct injection_verdict injection; /* of an injected gateway */
+    bool left_over;                     /* a step has PLAN_EFFECT_LEFT */
     struct failures failures;
     struct loop_timer *start; /* done must not run before pass_start returned */
+    json_t *status;           /* as it is to be */
     struct kube_call *status_call;
     struct pass_result result;
     pass_done *done;
@@ -61,6 +61,7 @@ static void free_pass(struct pass *pass)
     failures_done(&pass->failures);
     loop_timer_free(pass->start);
     json_decref(pass->object);
+    json_decref(pass->status);
     free(pass->slots);
     free(pass->key);
     free(pass);
@@ -85,74 +86,19 @@ static void react(struct pass *pass, enum pass_reaction reaction, const struct e
         pass->result.err = *err;
 }
 
-static void emit(struct pass *pass, const struct plan_step *child, const char *type,
-                 const char *reason, const char *note)
-{
-    struct events_about about = {.kind = &object_mesh_gateway, .object = pass->object};
-    if (child) {
-        about.related_kind = child->kind;
-        about.related_name = child->name;
-    }
-    events_emit(pass->context->events, &about, type, reason, "Reconcile", note);
-}
-
-/* One event that lists all children with the effect: they are made, or go, together. */
-static void emit_listed(struct pass *pass, enum effect effect, const char *reason)
-{
-    AUTO_STRBUF struct strbuf names = STRBUF_INIT(LIMIT_ERROR_BODY);
-    for (size_t i = 0; i < pass->plan.count; i++) {
-        const struct plan_step *step = &pass->plan.steps[i];
-        if (pass->slots[i].effect == effect)
-            strbuf_addf(&names, "%s%s %s", names.len ? ", " : " ", step->kind->kind, step->name);
-    }
-    if (!names.len)
-        return;
-    LOG_INFO("children changed",
-             LS("object", pass->key),
-             LS("reason", reason),
-             LS("children", names.text + 1));
-    AUTO_FREE char *note = xasprintf("%s%s", reason, names.text);
-    emit(pass, NULL, "Normal", reason, note);
-}
-
-/* Repairs are rare, and each tells of somebody's doing: an event of its own for each child. */
-static void emit_repairs(struct pass *pass)
-{
-    for (size_t i = 0; i < pass->plan.count; i++) {
-        const struct plan_step *step = &pass->plan.steps[i];
-        if (pass->slots[i].effect != EFFECT_REPAIRED)
-            continue;
-        bool anew = step->verb == PLAN_CREATE;
-        AUTO_FREE char *note = xasprintf("%s %s %s, which somebody else had %s",
-                                         anew ? "Recreated" : "Repaired",
-                                         step->kind->kind,
-                                         step->name,
-                                         anew ? "deleted" : "changed");
-        LOG_INFO("child repaired",
-                 LS("object", pass->key),
-                 LS("kind", step->kind->kind),
-                 LS("reason", anew ? "deleted" : "changed"));
-        emit(pass, step, "Normal", "Repaired", note);
-    }
-}
-
 static bool is_processed(const struct pass *pass)
 {
     return jx_int(pass->object, "status.observedGeneration", 0) ==
            jx_int(pass->object, "metadata.generation", 0);
 }
 
-static void emit_events(struct pass *pass)
+static void tell(const struct pass *pass)
 {
-    emit_listed(pass, EFFECT_CREATED, "Created");
-    emit_listed(pass, EFFECT_DELETED, "Deleted");
-    emit_repairs(pass);
+    tell_effects(&pass->tell, &pass->plan);
     if (pass->valid && pass->gw.sds_ignored && !is_processed(pass))
-        emit(pass,
-             NULL,
-             "Warning",
-             "FieldHasNoEffect",
-             "spec.sds has no effect: istiod serves the certificates");
+        tell_warning(&pass->tell,
+                     "FieldHasNoEffect",
+                     "spec.sds has no effect: istiod serves the certificates");
 }
 
 static struct store_gateway *record(const struct pass *pass)
@@ -181,12 +127,31 @@ static void status_answered(void *arg, const struct kube_reply *reply)
     end(pass);
 }
 
-static void emit_news(struct pass *pass, const json_t *status)
+static struct kube_request status_request(const struct pass *pass, enum kube_verb verb)
 {
-    struct news news[NEWS_MAX];
-    size_t count = news_make(jx_object(pass->object, "status"), status, news);
-    for (size_t i = 0; i < count; i++)
-        emit(pass, NULL, news[i].type, news[i].reason, news[i].note);
+    return (struct kube_request){.verb = verb,
+                                 .kind = &object_mesh_gateway,
+                                 .ns = object_namespace(pass->object),
+                                 .name = object_name(pass->object),
+                                 .subresource = "status",
+                                 .manager = FACTS_MANAGER,
+                                 .background = pass->options.background};
+}
+
+/* An apply leaves alone what another field manager wrote into the status: that goes by a patch. */
+static void status_applied(void *arg, const struct kube_reply *reply)
+{
+    struct pass *pass = arg;
+    json_auto_t *surplus = reply->err.kind ? NULL : status_surplus(reply->object, pass->status);
+    if (!surplus) {
+        status_answered(pass, reply);
+        return;
+    }
+    json_auto_t *body =
+        OBJ(F("metadata", OBJ(F("uid", STR(object_uid(pass->object))))), F("status", REF(surplus)));
+    struct kube_request request = status_request(pass, KUBE_PATCH);
+    request.body = body;
+    pass->status_call = kube_call(pass->context->kube, &request, status_answered, pass);
 }
 
 static void write_status(struct pass *pass)
@@ -200,48 +165,58 @@ static void write_status(struct pass *pass)
         end(pass);
         return;
     }
+    AUTO_STRBUF struct strbuf names = STRBUF_INIT(LIMIT_ERROR_BODY);
+    tell_list(&pass->plan, PLAN_EFFECT_LEFT, &names);
     struct status_input input = {.object = pass->object,
                                  .gw = pass->valid ? &pass->gw : NULL,
                                  .problems = &pass->problems,
                                  .known = gw,
                                  .failures = pass->failures.items,
                                  .failure_count = pass->failures.count,
+                                 .left_over = names.len ? names.text : NULL,
                                  .held_back = pass->held_back,
                                  .waits_to_roll = pass->waits_to_roll,
                                  .injection = pass->injection.message ? &pass->injection : NULL,
                                  .now = now_wall_us()};
-    json_auto_t *status = status_make(&input);
-    if (status_same(pass->object, status)) {
+    pass->status = status_make(&input);
+    if (status_same(pass->object, pass->status)) {
         end(pass);
         return;
     }
-    emit_news(pass, status);
+    tell_news(&pass->tell, pass->status);
     json_auto_t *body = OBJ(F("apiVersion", object_api_version(&object_mesh_gateway)),
                             F("kind", STR(object_mesh_gateway.kind)),
                             F("metadata",
                               OBJ(F("name", STR(object_name(pass->object))),
                                   F("namespace", STR(object_namespace(pass->object))),
                                   F("uid", STR(object_uid(pass->object))))),
-                            F("status", REF(status)));
-    struct kube_request request = {.verb = KUBE_APPLY,
-                                   .kind = &object_mesh_gateway,
-                                   .ns = object_namespace(pass->object),
-                                   .name = object_name(pass->object),
-                                   .subresource = "status",
-                                   .body = body,
-                                   .manager = FACTS_MANAGER,
-                                   .background = pass->options.background};
-    pass->status_call = kube_call(pass->context->kube, &request, status_answered, pass);
+                            F("status", REF(pass->status)));
+    struct kube_request request = status_request(pass, KUBE_APPLY);
+    request.body = body;
+    pass->status_call = kube_call(pass->context->kube, &request, status_applied, pass);
+}
+
+/* Not every apply that might replace pods does: the server may have found nothing to change. */
+static bool has_begun_to_roll(const struct pass *pass, const struct plan_step *step)
+{
+    const struct store_gateway *gw = record(pass);
+    json_auto_t *facts =
+        gw ? store_facts(store_child_find(gw, &object_deployment, step->name)) : NULL;
+    return jx_int(facts, "generation", 0) > jx_int(facts, "observedGeneration", 0);
 }
 
 /* What is made anew for a spec that was in place already had been deleted by somebody. */
-static enum effect effect_of(const struct pass *pass, const struct plan_step *step, bool created)
+static enum plan_effect effect_of(const struct pass *pass, const struct plan_step *step,
+                                  bool created)
 {
-    if (step->verb == PLAN_DELETE)
-        return EFFECT_DELETED;
+    if (step->verb == PLAN_DELETE || step->verb == PLAN_CLEAR)
+        return PLAN_EFFECT_DELETED;
     if (created)
-        return is_processed(pass) ? EFFECT_REPAIRED : EFFECT_CREATED;
-    return step->repair ? EFFECT_REPAIRED : EFFECT_NONE;
+        return is_processed(pass) ? PLAN_EFFECT_REPAIRED : PLAN_EFFECT_CREATED;
+    if (step->rolls)
+        return is_processed(pass) && has_begun_to_roll(pass, step) ? PLAN_EFFECT_ROLLED
+                                                                   : PLAN_EFFECT_NONE;
+    return step->repair ? PLAN_EFFECT_REPAIRED : PLAN_EFFECT_NONE;
 }
 
 static void send_ready_steps(struct pass *pass);
@@ -254,9 +229,12 @@ static void step_answered(void *arg, const struct plan_step *step, const struct 
     pass->slots[i].running = NULL;
     switch (result->outcome) {
     case STEP_DONE:
-        pass->slots[i].effect = effect_of(pass, step, result->created);
+        pass->plan.steps[i].effect = effect_of(pass, step, result->created);
+        break;
+    case STEP_NOTHING:
         break;
     case STEP_AGAIN:
+        pass->plan.steps[i].effect = result->taken_over ? PLAN_EFFECT_TAKEN_OVER : PLAN_EFFECT_NONE;
         pass->result.again = true;
         break;
     case STEP_FOREIGN:
@@ -268,6 +246,12 @@ static void step_answered(void *arg, const struct plan_step *step, const struct 
         react(pass, PASS_REFUSED, NULL);
         break;
     case STEP_FAILED:
+        if (step->verb == PLAN_CLEAR && result->err.kind == ERR_DENIED) {
+            LOG_WARN("left over", LS("object", pass->key), LS("err", result->err.msg));
+            pass->plan.steps[i].effect = PLAN_EFFECT_LEFT;
+            pass->left_over = true;
+            break;
+        }
         failures_add(&pass->failures, step, failures_reason(&result->err), result->err.msg);
         react(pass, failures_reaction(&result->err), &result->err);
         break;
@@ -290,18 +274,28 @@ static bool is_contested(const struct pass *pass, const struct plan_step *step)
     return ++child->repairs > REPAIRS_MAX;
 }
 
-/* istiod remembers a refused look at Secrets, so the right to it comes before the pods. */
+/*
+ * istiod remembers a refused look at Secrets, so the right to it comes before the pods. The mark of
+ * a takeover is what brings a next try, so it goes last.
+ */
 static bool must_wait(const struct pass *pass, const struct plan_step *step)
 {
-    if (step->kind != &object_deployment)
-        return false;
     for (size_t i = 0; i < pass->plan.count; i++) {
-        const struct object_kind *kind = pass->plan.steps[i].kind;
-        if ((kind == &object_service_account || kind == &object_role_binding) &&
-            !pass->slots[i].over)
+        const struct plan_step *other = &pass->plan.steps[i];
+        if (pass->slots[i].over)
+            continue;
+        if (step->verb == PLAN_UNMARK && other->verb != PLAN_UNMARK)
+            return true;
+        if (step->kind == &object_deployment &&
+            (other->kind == &object_service_account || other->kind == &object_role_binding))
             return true;
     }
     return false;
+}
+
+static bool has_shortfall(const struct pass *pass)
+{
+    return pass->failures.count > 0 || pass->left_over || pass->result.again;
 }
 
 static void skip(struct pass *pass, size_t i, const char *reason, const char *message)
@@ -317,6 +311,8 @@ static void send_step(struct pass *pass, size_t i)
     if (ends && step->verb == PLAN_CREATE) {
         skip(pass, i, "NamespaceTerminating", "the namespace is being deleted");
         react(pass, PASS_NAMESPACE_ENDS, NULL);
+    } else if (step->verb == PLAN_UNMARK && has_shortfall(pass)) {
+        pass->slots[i].over = true;
     } else if (is_contested(pass, step)) {
         skip(pass, i, "Contested", "somebody else keeps changing it back; see its managedFields");
         react(pass, PASS_REFUSED, NULL);
@@ -352,7 +348,7 @@ static void send_ready_steps(struct pass *pass)
     if (busy)
         return;
     look_at_early_children(pass);
-    emit_events(pass);
+    tell(pass);
     write_status(pass);
 }
 
@@ -372,8 +368,7 @@ static size_t index_of_deployment(const struct pass *pass)
 static bool look_at_injection(struct pass *pass, const struct store_gateway *gw)
 {
     const char *name = pass->gw.name;
-    const struct store_child *child = store_child_find(gw, &object_deployment, name);
-    json_auto_t *deployment = plan_desired(&pass->gw, &object_deployment, name, child);
+    json_auto_t *deployment = plan_desired(&pass->gw, &object_deployment, name, gw);
     const json_t *labels = jx_object(deployment, "spec.template.metadata.labels");
     if (!injectors_check(pass->context->injectors, &pass->gw, labels, &pass->injection))
         return false;
@@ -388,12 +383,22 @@ static bool look_at_injection(struct pass *pass, const struct store_gateway *gw)
     return true;
 }
 
+/* A spec that the original operator was in step with is processed, though not by us. */
+static bool is_taken_over(const struct store_gateway *gw)
+{
+    const struct store_child *child;
+    LL_FOREACH (gw->children, child)
+        if (child->kind == &object_deployment)
+            return child->marked;
+    return false;
+}
+
 /* See control/rolls.h: only some gateways at a time replace their pods for others' reasons. */
 static void take_turns(struct pass *pass, const struct store_gateway *gw)
 {
     size_t i = index_of_deployment(pass);
-    if (i == pass->plan.count || !pass->plan.steps[i].rolls || !is_processed(pass) ||
-        rolls_enter(pass->context->rolls, gw))
+    if (i == pass->plan.count || !pass->plan.steps[i].rolls ||
+        (!is_processed(pass) && !is_taken_over(gw)) || rolls_enter(pass->context->rolls, gw))
         return;
     pass->waits_to_roll = true;
     plan_drop(&pass->plan, i);
@@ -455,6 +460,7 @@ struct pass *pass_start(const struct pass_context *context, const struct store_g
     pass->options = *options;
     pass->key = xstrdup(gw->key);
     pass->object = store_object(gw);
+    pass->tell = (struct tell){context->events, pass->key, pass->object};
     pass->done = done;
     pass->arg = arg;
     pass->step_context = (struct step_context){.kube = context->kube,

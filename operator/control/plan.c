@@ -2,32 +2,51 @@
 #include "control/plan.h"
 
 #include "control/facts.h"
+#include "control/takeover.h"
 #include "templates/templates.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-/*
- * spec.selector is immutable. A Deployment of ours that was made with another one keeps it, and
- * its labels are added to the pods so that it still selects them.
- */
-static void keep_selector(json_t *deployment, const struct store_child *child)
+/* The matchLabels of a live Deployment, where they are not what we would set; new. */
+static json_t *kept_selector(const struct store_gateway *known, const char *name)
 {
-    json_auto_t *facts = store_facts(child);
-    json_t *selector = jx_object(facts, "selector");
+    json_auto_t *facts = store_facts(store_child_find(known, &object_deployment, name));
+    return json_incref(jx_object(facts, "selector"));
+}
+
+/*
+ * spec.selector is immutable. A Deployment of ours that was made with another one keeps it, and its
+ * labels are added to the pods so that it still selects them. Among them may be another
+ * gateway-name, since the original operator let users choose it: then all that selects the pods
+ * by that label follows.
+ */
+static void adapt(json_t *object, const struct object_kind *kind, const char *gateway,
+                  const struct store_gateway *known)
+{
+    if (kind != &object_deployment && kind != &object_service && kind != &object_pdb)
+        return;
+    json_auto_t *selector = kept_selector(known, gateway);
     if (!selector)
         return;
-    json_object_set(jx_object(deployment, "spec.selector"), "matchLabels", selector);
-    jx_update(jx_object(deployment, "spec.template.metadata.labels"), selector);
+    json_t *name = json_object_get(selector, "gateway-name");
+    if (kind == &object_deployment) {
+        json_object_set(jx_object(object, "spec.selector"), "matchLabels", selector);
+        jx_update(jx_object(object, "spec.template.metadata.labels"), selector);
+    } else if (name && kind == &object_service) {
+        json_object_set(jx_object(object, "spec.selector"), "gateway-name", name);
+    } else if (name) {
+        json_object_set(jx_object(object, "spec.selector.matchLabels"), "gateway-name", name);
+    }
 }
 
 json_t *plan_desired(const struct meshgateway *gw, const struct object_kind *kind, const char *name,
-                     const struct store_child *child)
+                     const struct store_gateway *known)
 {
     json_t *object = templates_render_one(gw, kind, name);
-    if (object && kind == &object_deployment)
-        keep_selector(object, child);
+    if (object)
+        adapt(object, kind, gw->name, known);
     return object;
 }
 
@@ -59,14 +78,13 @@ static void add_step(struct plan *plan, struct plan_step step, const char *name,
     plan->steps[plan->count++] = step;
 }
 
-static void plan_item(struct plan *plan, const struct templates_item *item,
+static void plan_item(struct plan *plan, const struct templates_item *item, const char *gateway,
                       const struct store_gateway *known)
 {
     const struct store_child *child =
         store_child_find(known, item->kind, object_name(item->object));
     json_auto_t *body = json_incref(item->object);
-    if (child && item->kind == &object_deployment)
-        keep_selector(body, child);
+    adapt(body, item->kind, gateway, known);
     uint64_t desired = jx_digest(body);
     if (child && plan_in_step(child, desired))
         return;
@@ -83,26 +101,78 @@ static void plan_item(struct plan *plan, const struct templates_item *item,
     add_step(plan, step, object_name(step.body), child);
 }
 
+static bool is_rolled_out(const struct store_gateway *known, const char *name)
+{
+    json_auto_t *facts = store_facts(store_child_find(known, &object_deployment, name));
+    return facts && facts_is_rolled_out(facts);
+}
+
+static bool has_step(const struct plan *plan, const struct object_kind *kind)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->steps[i].kind == kind)
+            return true;
+    return false;
+}
+
 /* Pods that still run use their old identity until the Deployment has replaced them. */
 static bool may_delete(const struct plan *plan, const struct store_child *child,
                        const struct meshgateway *gw, const struct store_gateway *known)
 {
     if (child->kind != &object_service_account && child->kind != &object_role_binding)
         return true;
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->steps[i].kind == &object_deployment)
-            return false;
-    json_auto_t *facts = store_facts(store_child_find(known, &object_deployment, gw->name));
-    return facts && facts_is_rolled_out(facts);
+    return !has_step(plan, &object_deployment) && is_rolled_out(known, gw->name);
 }
 
-static bool is_wanted(const struct templates_list *list, const struct store_child *child)
+static bool is_wanted(const struct templates_list *list, const struct object_kind *kind,
+                      const char *name)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].kind == child->kind &&
-            strcmp(object_name(list->items[i].object), child->name) == 0)
+        if (list->items[i].kind == kind && strcmp(object_name(list->items[i].object), name) == 0)
             return true;
     return false;
+}
+
+static bool is_taken_over(const struct store_gateway *known)
+{
+    const struct store_child *child;
+    LL_FOREACH (known->children, child)
+        if (child->owned && child->marked)
+            return true;
+    return false;
+}
+
+/*
+ * What the original operator left. Its autoscaler goes when ours is in place and the Deployment no
+ * longer takes its replicas from us, for two autoscalers block each other; the pods' identity goes
+ * when no old pod is left. The marks stay until all of it has been looked at.
+ */
+static void plan_takeover(struct plan *plan, const struct templates_list *list,
+                          const struct meshgateway *gw, const struct store_gateway *known)
+{
+    if (!is_taken_over(known) || has_step(plan, &object_deployment) || has_step(plan, &object_hpa))
+        return;
+    bool rolled_out = is_rolled_out(known, gw->name);
+    for (size_t i = 0; i < TAKEOVER_LEFT_OVERS; i++) {
+        const struct takeover_left_over *left = &takeover_left_overs[i];
+        AUTO_FREE char *name = xasprintf("%s%s", gw->name, left->suffix);
+        bool used = is_wanted(list, left->kind, name) || (left->kind == &object_service_account &&
+                                                          strcmp(name, gw->service_account) == 0);
+        if (!used && (rolled_out || !left->identity))
+            add_step(plan,
+                     (struct plan_step){.verb = PLAN_CLEAR,
+                                        .kind = left->kind,
+                                        .cluster_scoped = left->cluster_scoped},
+                     name,
+                     NULL);
+    }
+    const struct store_child *child;
+    LL_FOREACH (known->children, child)
+        if (rolled_out && child->owned && child->marked)
+            add_step(plan,
+                     (struct plan_step){.verb = PLAN_UNMARK, .kind = child->kind},
+                     child->name,
+                     child);
 }
 
 void plan_make(const struct meshgateway *gw, const struct store_gateway *known, struct plan *ret)
@@ -111,15 +181,17 @@ void plan_make(const struct meshgateway *gw, const struct store_gateway *known, 
     struct templates_list list;
     templates_render(gw, &list);
     for (size_t i = 0; i < list.count; i++)
-        plan_item(ret, &list.items[i], known);
+        plan_item(ret, &list.items[i], gw->name, known);
     const struct store_child *child;
     LL_FOREACH (known->children, child) {
-        if (child->owned && !is_wanted(&list, child) && may_delete(ret, child, gw, known))
+        if (child->owned && !is_wanted(&list, child->kind, child->name) &&
+            may_delete(ret, child, gw, known))
             add_step(ret,
                      (struct plan_step){.verb = PLAN_DELETE, .kind = child->kind},
                      child->name,
                      child);
     }
+    plan_takeover(ret, &list, gw, known);
     templates_list_done(&list);
 }
 

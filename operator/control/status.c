@@ -35,8 +35,8 @@ static void add_programmed(struct conditions *c, const struct status_input *in)
                        "The spec is invalid; what was made before stays as it is.");
         return;
     }
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_ERROR_BODY);
     if (in->failure_count > 0) {
-        AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_ERROR_BODY);
         for (size_t i = 0; i < in->failure_count; i++) {
             const struct status_failure *f = &in->failures[i];
             strbuf_addf(&text, "%s%s %s: %s", i ? "; " : "", f->kind->kind, f->name, f->message);
@@ -51,6 +51,14 @@ static void add_programmed(struct conditions *c, const struct status_input *in)
             CONDITION_FALSE,
             "Paused",
             "The gateway is paused: its objects differ from the spec and are left alone.");
+        return;
+    }
+    if (in->left_over) {
+        strbuf_addf(&text,
+                    "All objects are in step. %s may be left of the original operator; the right "
+                    "to look at and delete them is missing (manifests/migration).",
+                    in->left_over);
+        conditions_add(c, "Programmed", CONDITION_TRUE, STATUS_LEFT_OVER, text.text);
         return;
     }
     conditions_add(c, "Programmed", CONDITION_TRUE, "Programmed", "All objects are in step.");
@@ -304,4 +312,15 @@ bool status_same(const json_t *object, const json_t *status)
         "conditions",
         own_conditions(jx_array(stored, "conditions"), jx_array(status, "conditions")));
     return json_equal(comparable, status);
+}
+
+json_t *status_surplus(const json_t *object, const json_t *status)
+{
+    json_auto_t *surplus = json_object();
+    const char *key;
+    json_t *value;
+    json_object_foreach (jx_object(object, "status"), key, value)
+        if (!json_object_get(status, key))
+            json_object_set_new(surplus, key, json_null());
+    return json_object_size(surplus) > 0 ? TAKE(surplus) : NULL;
 }

@@ -12,6 +12,9 @@
 #include "control/store.h"
 #include "data/meshgateway.h"
 
+/* The reason of Programmed, true, when something of the original operator may be left. */
+#define STATUS_LEFT_OVER "LeftOver"
+
 /* What stands in the way of one child; the reason becomes the condition's. */
 struct status_failure {
     const struct object_kind *kind;
@@ -27,8 +30,9 @@ struct status_input {
     const struct store_gateway *known;
     const struct status_failure *failures; /* of the pass */
     size_t failure_count;
-    bool held_back;     /* changes are not written because the gateway is paused */
-    bool waits_to_roll; /* its pods are to be replaced when it is its turn */
+    const char *left_over; /* of the original operator, not ours to look at or delete; or NULL */
+    bool held_back;        /* changes are not written because the gateway is paused */
+    bool waits_to_roll;    /* its pods are to be replaced when it is its turn */
     const struct injection_verdict *injection; /* NULL: pods are not injected */
     int64_t now; /* wall clock, microseconds: lastTransitionTime of what changes */
 };
@@ -37,3 +41,8 @@ struct status_input {
 json_t *status_make(const struct status_input *input);
 /* Whether the stored object's status says the same already. */
 bool status_same(const json_t *object, const json_t *status);
+/*
+ * Members of the stored object's status that the status does not have, each as null: what another
+ * field manager wrote. NULL when there is none. New.
+ */
+json_t *status_surplus(const json_t *object, const json_t *status);

@@ -3,6 +3,7 @@
 
 #include "control/facts.h"
 #include "control/observe.h"
+#include "control/takeover.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,9 @@ struct step {
     struct kube_call *call;
     step_done *done;
     void *arg;
-    bool released; /* what excludes our fields was taken away, once */
+    bool released;   /* what excludes our fields was taken away, once */
+    bool tracked;    /* the server was made to say who owns what, once */
+    bool taken_over; /* the object's fields are no longer the original operator's */
 };
 
 static void finish(struct step *step, enum step_outcome outcome, const struct kube_reply *reply)
@@ -21,6 +24,7 @@ static void finish(struct step *step, enum step_outcome outcome, const struct ku
     struct step_result result = {
         .outcome = outcome,
         .created = outcome == STEP_DONE && reply->http == 201,
+        .taken_over = step->taken_over,
         .err = reply->err,
     };
     step->done(step->arg, step->plan, &result);
@@ -36,7 +40,7 @@ static struct kube_request request_for(const struct step *step, enum kube_verb v
 {
     return (struct kube_request){.verb = verb,
                                  .kind = step->plan->kind,
-                                 .ns = step->context->gw->ns,
+                                 .ns = step->plan->cluster_scoped ? NULL : step->context->gw->ns,
                                  .name = step->plan->name,
                                  .manager = FACTS_MANAGER,
                                  .background = step->context->background};
@@ -68,21 +72,88 @@ static void forget_child(const struct step *step)
         store_child_remove(gw, child);
 }
 
+/* An object that we did not know is ours: the next plan knows it. */
+static void adopt(struct step *step, const struct kube_reply *reply)
+{
+    observe_changed(step->context->store, step->context->meshes, step->plan->kind, reply->object);
+    finish(step, STEP_AGAIN, reply);
+}
+
+static void owner_changed(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind == ERR_NOT_FOUND || reply->err.kind == ERR_CONFLICT) {
+        finish(step, STEP_AGAIN, reply);
+    } else if (reply->err.kind) {
+        finish(step, STEP_FAILED, reply);
+    } else {
+        step->taken_over = true;
+        adopt(step, reply);
+    }
+}
+
+static void send_read(struct step *step);
+
+static void tracked(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind == ERR_CONFLICT)
+        finish(step, STEP_AGAIN, reply);
+    else if (reply->err.kind)
+        finish(step, STEP_FAILED, reply);
+    else
+        send_read(step);
+}
+
+/* The first apply ever makes the API server say who owns what; this one changes nothing but that.
+ */
+static void send_mark(struct step *step, const json_t *object)
+{
+    json_auto_t *body = OBJ(F("apiVersion", object_api_version(step->plan->kind)),
+                            F("kind", STR(step->plan->kind->kind)),
+                            F("metadata",
+                              OBJ(F("name", STR(step->plan->name)),
+                                  F("namespace", STR(step->context->gw->ns)),
+                                  F("uid", STR(object_uid(object))),
+                                  F("annotations", OBJ(F(TAKEOVER_MARK, STR("pending")))))));
+    struct kube_request request = request_for(step, KUBE_APPLY);
+    request.manager = TAKEOVER_MANAGER;
+    request.body = body;
+    step->tracked = true;
+    call(step, &request, tracked);
+}
+
 static void existing_read(void *arg, const struct kube_reply *reply)
 {
     struct step *step = arg;
     const struct meshgateway *gw = step->context->gw;
     if (reply->err.kind == ERR_NOT_FOUND) {
         finish(step, STEP_AGAIN, reply);
-    } else if (reply->err.kind) {
-        finish(step, STEP_FAILED, reply);
-    } else if (observe_owner(reply->object, gw->name, gw->uid) == OBSERVE_FOREIGN) {
-        finish(step, STEP_FOREIGN, reply);
-    } else {
-        observe_changed(
-            step->context->store, step->context->meshes, step->plan->kind, reply->object);
-        finish(step, STEP_AGAIN, reply);
+        return;
     }
+    if (reply->err.kind) {
+        finish(step, STEP_FAILED, reply);
+        return;
+    }
+    enum observe_owner owner = observe_owner(reply->object, gw->name, gw->uid);
+    json_auto_t *patch = owner == OBSERVE_OURS ? takeover_patch(reply->object, gw->uid) : NULL;
+    if (owner == OBSERVE_FOREIGN) {
+        finish(step, STEP_FOREIGN, reply);
+    } else if (owner == OBSERVE_OURS && !step->tracked && takeover_is_untracked(reply->object)) {
+        send_mark(step, reply->object);
+    } else if (patch) {
+        struct kube_request request = request_for(step, KUBE_PATCH);
+        request.body = patch;
+        call(step, &request, owner_changed);
+    } else {
+        adopt(step, reply);
+    }
+}
+
+static void send_read(struct step *step)
+{
+    struct kube_request request = request_for(step, KUBE_GET);
+    call(step, &request, existing_read);
 }
 
 static void applied(struct step *step, const struct kube_reply *reply)
@@ -103,8 +174,7 @@ static void create_answered(void *arg, const struct kube_reply *reply)
 {
     struct step *step = arg;
     if (reply->err.kind == ERR_CONFLICT) {
-        struct kube_request request = request_for(step, KUBE_GET);
-        call(step, &request, existing_read);
+        send_read(step);
     } else if (reply->err.kind) {
         finish(step, STEP_FAILED, reply);
     } else {
@@ -250,11 +320,54 @@ static void delete_answered(void *arg, const struct kube_reply *reply)
     finish(step, reply->err.kind == ERR_CONFLICT ? STEP_AGAIN : STEP_DONE, reply);
 }
 
-static void send_delete(struct step *step)
+static void send_delete(struct step *step, const char *uid)
 {
     struct kube_request request = request_for(step, KUBE_DELETE);
-    request.uid = step->plan->uid;
+    request.uid = uid;
     call(step, &request, delete_answered);
+}
+
+static void left_over_read(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    const struct meshgateway *gw = step->context->gw;
+    if (reply->err.kind && reply->err.kind != ERR_NOT_FOUND)
+        finish(step, STEP_FAILED, reply);
+    else if (!reply->object || observe_owner(reply->object, gw->name, gw->uid) != OBSERVE_OURS)
+        finish(step, STEP_NOTHING, reply);
+    else
+        send_delete(step, object_uid(reply->object));
+}
+
+static void send_clear(struct step *step)
+{
+    struct kube_request request = request_for(step, KUBE_GET);
+    call(step, &request, left_over_read);
+}
+
+static void unmarked(void *arg, const struct kube_reply *reply)
+{
+    struct step *step = arg;
+    if (reply->err.kind == ERR_NOT_FOUND || reply->err.kind == ERR_CONFLICT) {
+        forget_child(step);
+        finish(step, STEP_AGAIN, reply);
+    } else if (reply->err.kind) {
+        finish(step, STEP_FAILED, reply);
+    } else {
+        observe_changed(
+            step->context->store, step->context->meshes, step->plan->kind, reply->object);
+        finish(step, STEP_DONE, reply);
+    }
+}
+
+static void send_unmark(struct step *step)
+{
+    json_auto_t *body = OBJ(F(
+        "metadata",
+        OBJ(F("uid", STR(step->plan->uid)), F("annotations", OBJ(F(TAKEOVER_MARK, json_null()))))));
+    struct kube_request request = request_for(step, KUBE_PATCH);
+    request.body = body;
+    call(step, &request, unmarked);
 }
 
 struct step *step_start(const struct step_context *context, const struct plan_step *plan,
@@ -273,7 +386,13 @@ struct step *step_start(const struct step_context *context, const struct plan_st
             send_apply(step);
         break;
     case PLAN_DELETE:
-        send_delete(step);
+        send_delete(step, plan->uid);
+        break;
+    case PLAN_CLEAR:
+        send_clear(step);
+        break;
+    case PLAN_UNMARK:
+        send_unmark(step);
         break;
     }
     return step;

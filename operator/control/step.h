@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Carrying out one step of a plan against the API server: one to three calls, one result. What the
+ * Carrying out one step of a plan against the API server: one to five calls, one result. What the
  * answers tell of the child goes into the store's record at once, so that the next plan does not
  * wait for the watch.
  */
@@ -13,7 +13,8 @@
 struct step;
 
 enum step_outcome {
-    STEP_DONE,  /* as planned */
+    STEP_DONE,    /* as planned */
+    STEP_NOTHING, /* there was nothing to clear away */
     STEP_AGAIN, /* the object is not what the plan believed; the record is corrected: plan again */
     STEP_FOREIGN, /* an object of this name exists and is somebody else's; it was not touched */
     STEP_FAILED,  /* see err */
@@ -21,7 +22,8 @@ enum step_outcome {
 
 struct step_result {
     enum step_outcome outcome;
-    bool created; /* the object did not exist before */
+    bool created;    /* the object did not exist before */
+    bool taken_over; /* it was the original operator's; with STEP_AGAIN */
     struct err err;
 };
 

@@ -19,11 +19,12 @@ struct store_child {
     const struct object_kind *kind;
     char uid[STORE_UID_LEN];
     char version[STORE_VERSION_LEN];
-    bool owned;          /* its controller reference names the gateway's current uid */
-    bool early;          /* seen during a pass that most likely made it; see store_gateway.busy */
-    bool seen;           /* by the watch, since it began its present full set */
-    bool measured;       /* `projection` is valid for the desired object with digest `desired` */
-    uint64_t desired;    /* digest of the desired object it was last compared with */
+    bool owned;       /* its controller reference names the gateway's current uid */
+    bool marked;      /* taken over, and left-overs are to be looked at; see control/takeover.h */
+    bool early;       /* seen during a pass that most likely made it; see store_gateway.busy */
+    bool seen;        /* by the watch, since it began its present full set */
+    bool measured;    /* `projection` is valid for the desired object with digest `desired` */
+    uint64_t desired; /* digest of the desired object it was last compared with */
     uint64_t projection; /* digest of its projection onto that */
     uint64_t pods;       /* of a Deployment: digest of the projection of its pod template */
     uint64_t settled;    /* digest of a desired object with which it has been in step */

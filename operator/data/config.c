@@ -42,7 +42,7 @@ static const cyaml_schema_field_t fields[] = {
 
 const struct config_key config_keys[] = {
     {"istioNamespace", "where istiod runs; default: istio-system"},
-    {"revision", "Istio revision: label istio.io/rev, and istiod's name; default: none"},
+    {"revision", "Istio revision or tag: label istio.io/rev, and istiod's name; default: none"},
     {"proxyImage", "image of the proxy in mode Explicit; default: docker.io/istio/proxyv2:1.31.1"},
     {"clusterID", "ISTIO_META_CLUSTER_ID of the proxy; default: Kubernetes"},
     {"meshID", "ISTIO_META_MESH_ID of the proxy; default: the trust domain"},
@@ -53,12 +53,14 @@ const struct config_key config_keys[] = {
     {"discoveryAddress", "where the proxy gets its configuration; default: istiod's Service"},
     {"logLevel", "of the proxy; default: warning"},
     {"componentLogLevel", "of the proxy; default: misc:error"},
+    {"imagePullPolicy", "of the pods in mode Explicit; default: none"},
     {"proxyConfig",
      "Istio's ProxyConfig, as in meshConfig.defaultConfig; spec.proxy.config of a MeshGateway is "
      "merged over it; default: {}"},
     {"resources",
      "of the proxy, where the spec says nothing; default: requests of 100m and 128Mi, limits of "
      "2 and 1Gi"},
+    {"imagePullSecrets", "of the pods in mode Explicit, a list of {name}; default: none"},
     {NULL, NULL},
 };
 _Static_assert(ARRAY_LEN(config_keys) == ARRAY_LEN(fields), "every key is explained");

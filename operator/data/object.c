@@ -22,6 +22,11 @@ const struct object_kind object_mutating_webhooks = {"admissionregistration.k8s.
                                                      "v1",
                                                      "mutatingwebhookconfigurations",
                                                      "MutatingWebhookConfiguration"};
+const struct object_kind object_role = {"rbac.authorization.k8s.io", "v1", "roles", "Role"};
+const struct object_kind object_cluster_role = {
+    "rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole"};
+const struct object_kind object_cluster_role_binding = {
+    "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding"};
 
 json_t *object_api_version(const struct object_kind *kind)
 {

@@ -24,6 +24,9 @@ extern const struct object_kind object_config_map;
 extern const struct object_kind object_ns;
 extern const struct object_kind object_pod;
 extern const struct object_kind object_mutating_webhooks;
+extern const struct object_kind object_role;
+extern const struct object_kind object_cluster_role;
+extern const struct object_kind object_cluster_role_binding;
 
 /* "apps/v1", "v1". New string value. */
 json_t *object_api_version(const struct object_kind *kind);

@@ -224,6 +224,35 @@ START_TEST(failures_are_told_with_their_object)
 }
 END_TEST
 
+START_TEST(a_left_over_is_no_failure)
+{
+    set_up(DEPLOYED, NULL);
+    struct status_input in = input();
+    in.left_over = "Role gw-role-sds";
+    json_auto_t *status = status_make(&in);
+    expect(status, "Programmed", "True", STATUS_LEFT_OVER);
+    const json_t *programmed = conditions_find(jx_array(status, "conditions"), "Programmed");
+    ck_assert_ptr_nonnull(strstr(jx_str(programmed, "message", ""), "Role gw-role-sds"));
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_others_wrote_into_the_status_is_taken_away)
+{
+    set_up(DEPLOYED, NULL);
+    struct status_input in = input();
+    json_auto_t *status = status_make(&in);
+    json_object_set(object, "status", status);
+    ck_assert_ptr_null(status_surplus(object, status));
+    json_auto_t *theirs = cluster_json("{'Status':'Available','GatewayAddress':['192.0.2.1']}");
+    json_object_set(object, "status", theirs);
+    json_auto_t *surplus = status_surplus(object, status);
+    json_auto_t *expected = cluster_json("{'GatewayAddress':null}");
+    ck_assert(json_equal(surplus, expected));
+    tear_down();
+}
+END_TEST
+
 /* Says the same twice: same bytes, also when the clock moved on; transition times stay. */
 START_TEST(a_settled_status_is_not_written_again)
 {
@@ -350,5 +379,6 @@ END_TEST
 
 UNIT_MAIN("status", waiting_for_the_turn, injection_is_part_of_ready, proxy_in_use,
           says_what_is_there, invalid_spec_names_the_field, failures_are_told_with_their_object,
+          a_left_over_is_no_failure, what_others_wrote_into_the_status_is_taken_away,
           a_settled_status_is_not_written_again, transition_time_moves_with_the_status_only,
           a_long_message_is_cut_at_a_character)
