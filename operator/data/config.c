@@ -54,13 +54,13 @@ const struct config_key config_keys[] = {
     {"logLevel", "of the proxy; default: warning"},
     {"componentLogLevel", "of the proxy; default: misc:error"},
     {"imagePullPolicy", "of the pods in mode Explicit; default: none"},
+    {"imagePullSecrets", "of the pods in mode Explicit, a list of {name}; default: none"},
     {"proxyConfig",
      "Istio's ProxyConfig, as in meshConfig.defaultConfig; spec.proxy.config of a MeshGateway is "
      "merged over it; default: {}"},
     {"resources",
      "of the proxy, where the spec says nothing; default: requests of 100m and 128Mi, limits of "
      "2 and 1Gi"},
-    {"imagePullSecrets", "of the pods in mode Explicit, a list of {name}; default: none"},
     {NULL, NULL},
 };
 _Static_assert(ARRAY_LEN(config_keys) == ARRAY_LEN(fields), "every key is explained");
