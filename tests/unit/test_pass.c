@@ -7,6 +7,7 @@
 #include "support/fakeserver.h"
 #include "support/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SPEC "{'type':'ingress','ports':[]}"
@@ -26,6 +27,9 @@ static struct store_gateway *gw;
 static struct pass_context context;
 static struct pass_result result;
 static int ended;
+static struct fakeserver_reply answers[10];
+static char *texts[ARRAY_LEN(answers)];
+static size_t answer_count;
 
 static void set_up(void)
 {
@@ -68,6 +72,8 @@ static void tear_down(void)
     meshes_free(meshes);
     config_done(&config);
     metrics_reset();
+    while (answer_count > 0)
+        free(texts[--answer_count]);
 }
 
 static void on_done(void *arg, struct pass *pass, const struct pass_result *got)
@@ -176,5 +182,122 @@ START_TEST(cancel_ends_it_at_any_moment)
 }
 END_TEST
 
+/* The server's next answer. */
+static void answer(const char *head, const json_t *body)
+{
+    AUTO_FREE char *text = body ? jx_compact(body) : xstrdup("{}");
+    ck_assert_uint_lt(answer_count, ARRAY_LEN(answers));
+    struct fakeserver_reply *reply = &answers[answer_count];
+    texts[answer_count++] = xasprintf("HTTP/1.1 %s\r\nContent-Type: application/json\r\n"
+                                      "Connection: close\r\n\r\n%s",
+                                      head,
+                                      text);
+    *reply = (struct fakeserver_reply){.bytes = texts[answer_count - 1], .after = FAKESERVER_CLOSE};
+    fakeserver_add(server, reply, 1);
+}
+
+static json_t *original_service(void)
+{
+    return cluster_json(
+        "{'apiVersion':'v1','kind':'Service','metadata':{'name':'gw','namespace':'default',"
+        "'uid':'s1','resourceVersion':'7','ownerReferences':[{'apiVersion':"
+        "'istio.banzaicloud.io/v1beta1','kind':'MeshGateway','name':'gw','uid':'u1',"
+        "'controller':true}],'managedFields':[{'manager':'manager','operation':'Update',"
+        "'fieldsV1':{'f:metadata':{'f:ownerReferences':{'k:{\\'uid\\':\\'u1\\'}':{}}}}}]}}");
+}
+
+/* Somebody writes the object between our look at it and the change of owners. */
+START_TEST(a_takeover_that_lost_the_race_is_tried_again)
+{
+    set_up();
+    store_child_remove(gw, store_child_find(gw, &object_service, "gw"));
+    json_auto_t *service = original_service();
+    answer("409 Conflict", NULL);
+    answer("200 OK", service);
+    answer("409 Conflict", NULL);
+    start();
+    loop_run(loop);
+    ck_assert(result.again);
+    const char *patch = fakeserver_request(server, 2);
+    ck_assert_ptr_nonnull(strstr(patch, "PATCH /api/v1/namespaces/default/services/gw?"));
+    ck_assert_ptr_nonnull(strstr(patch, "\"resourceVersion\":\"7\""));
+    ck_assert_ptr_null(store_child_find(gw, &object_service, "gw"));
+    tear_down();
+}
+END_TEST
+
+/* The Deployment was taken over and has replaced its pods. */
+static void set_up_taken_over(void)
+{
+    set_up();
+    struct store_child *deployment = store_child_find(gw, &object_deployment, "gw");
+    free(deployment->facts);
+    deployment->facts = xstrdup("{\"wanted\":1,\"replicas\":1,\"updated\":1,\"available\":1}");
+    deployment->marked = true;
+}
+
+START_TEST(the_mark_goes_when_nothing_is_left)
+{
+    set_up_taken_over();
+    for (int i = 0; i < 7; i++)
+        answer("404 Not Found", NULL);
+    json_auto_t *unmarked = cluster_json("{'kind':'Deployment','metadata':{'name':'gw',"
+                                         "'namespace':'default','uid':'uid-of-deployments',"
+                                         "'resourceVersion':'101','ownerReferences':[{'apiVersion':"
+                                         "'istio.banzaicloud.io/v1beta1','kind':'MeshGateway',"
+                                         "'name':'gw','uid':'u1','controller':true}]}}");
+    answer("200 OK", unmarked);
+    json_auto_t *object = store_object(gw);
+    answer("200 OK", object);
+    start();
+    loop_run(loop);
+    ck_assert_ptr_nonnull(strstr(fakeserver_request(server, 7), "/deployments/gw?"));
+    ck_assert_ptr_nonnull(strstr(fakeserver_request(server, 7), "takeover\":null"));
+    ck_assert(!store_child_find(gw, &object_deployment, "gw")->marked);
+    tear_down();
+}
+END_TEST
+
+START_TEST(the_mark_stays_while_something_may_be_left)
+{
+    set_up_taken_over();
+    for (int i = 0; i < 7; i++)
+        answer(i < 6 ? "404 Not Found" : "403 Forbidden", NULL);
+    json_auto_t *object = store_object(gw);
+    answer("200 OK", object);
+    start();
+    loop_run(loop);
+    ck_assert_int_eq(result.reaction, PASS_IN_STEP);
+    ck_assert(!result.again);
+    const char *status = fakeserver_request(server, 7);
+    ck_assert_ptr_nonnull(strstr(status, "/meshgateways/gw/status?"));
+    ck_assert_ptr_nonnull(strstr(status, "step. ClusterRole gw-cluster-role may be left"));
+    ck_assert(store_child_find(gw, &object_deployment, "gw")->marked);
+    tear_down();
+}
+END_TEST
+
+/* What an apply cannot take away from another field manager. */
+START_TEST(the_status_of_another_is_taken_away)
+{
+    set_up();
+    json_auto_t *object = store_object(gw);
+    jx_set(object, "status.GatewayAddress", cluster_json("['192.0.2.1']"));
+    answer("200 OK", object);
+    answer("200 OK", object);
+    start();
+    loop_run(loop);
+    ck_assert_uint_eq(fakeserver_requests(server), 2);
+    const char *patch = fakeserver_request(server, 1);
+    ck_assert_ptr_nonnull(strstr(patch,
+                                 "PATCH /apis/istio.banzaicloud.io/v1beta1/namespaces/"
+                                 "default/meshgateways/gw/status?"));
+    ck_assert_ptr_nonnull(strstr(patch, "\"status\":{\"GatewayAddress\":null}"));
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("pass", a_written_status_ends_it, an_edit_that_the_status_shows_is_not_lost,
-          an_old_answer_does_not_revive_a_child, cancel_ends_it_at_any_moment)
+          an_old_answer_does_not_revive_a_child, cancel_ends_it_at_any_moment,
+          a_takeover_that_lost_the_race_is_tried_again, the_mark_goes_when_nothing_is_left,
+          the_mark_stays_while_something_may_be_left, the_status_of_another_is_taken_away)
