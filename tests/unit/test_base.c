@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/multimap.h"
 #include "base/now.h"
 #include "base/rnd.h"
 #include "base/utf8.h"
@@ -212,6 +213,31 @@ START_TEST(metrics_text)
 }
 END_TEST
 
+START_TEST(multimap_keeps_values_by_key)
+{
+    static int one, two, three;
+    struct multimap map = {NULL};
+    multimap_add(&map, "a", &one);
+    multimap_add(&map, "a", &two);
+    multimap_add(&map, "a", &three);
+    multimap_add(&map, "b", &one);
+    multimap_add_known(&map, "c", &one);
+    ck_assert_ptr_null(multimap_find(&map, "c"));
+    multimap_touch(&map, "c");
+    ck_assert_uint_eq(multimap_find(&map, "c")->count, 0);
+    multimap_add_known(&map, "c", &two);
+    ck_assert_ptr_eq(multimap_find(&map, "c")->items[0], &two);
+    multimap_remove(&map, "a", &one);
+    multimap_remove(&map, "a", &one); /* is not there any more */
+    ck_assert_uint_eq(multimap_find(&map, "a")->count, 2);
+    multimap_remove(&map, "b", &one);
+    ck_assert_ptr_null(multimap_find(&map, "b"));
+    multimap_remove(&map, "b", &one);
+    multimap_done(&map);
+    ck_assert_ptr_null(map.entries);
+}
+END_TEST
+
 UNIT_MAIN("base", err_wraps_and_keeps_kind, err_cuts_at_a_character, err_is_always_text,
           utf8_knows_its_characters, strbuf_keeps_its_ceiling, time_formats, times_are_parsed,
-          log_line_is_json, rnd_stays_in_range, metrics_text)
+          log_line_is_json, rnd_stays_in_range, metrics_text, multimap_keeps_values_by_key)
