@@ -29,6 +29,7 @@
 #define LIMIT_YAML_COPIES    100000  /* nodes that aliases add to one document */
 #define LIMIT_PATCH_DEPTH    100     /* levels of nesting that a patch may lead to */
 #define LIMIT_PATCH_COPIES   LIMIT_KIB(256) /* what the "copy" operations of one patch copy */
+#define LIMIT_RECORD_TEXT    LIMIT_KIB(1)   /* a text remembered of somebody else's object */
 #define LIMIT_PATCH_LIST     500            /* elements of a list that a patch merges by key */
 #define LIMIT_MESHES         100            /* control planes that gateways belong to */
 #define LIMIT_EVENTS         4096           /* events that are remembered to count repetitions */
