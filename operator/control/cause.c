@@ -20,9 +20,11 @@ static struct chain chain_of(const struct cause_input *in)
 {
     struct chain chain = {.issuer = issuance_issuer(in->issuance, in->gateway->ns, in->wish)};
     if (in->certificate)
-        chain.request = issuance_child(in->issuance, in->certificate->uid, ISSUANCE_REQUEST);
+        chain.request =
+            issuance_child(in->issuance, in->gateway->ns, in->certificate->uid, ISSUANCE_REQUEST);
     if (chain.request)
-        chain.order = issuance_child(in->issuance, chain.request->uid, ISSUANCE_ORDER);
+        chain.order =
+            issuance_child(in->issuance, in->gateway->ns, chain.request->uid, ISSUANCE_ORDER);
     return chain;
 }
 
@@ -58,7 +60,7 @@ static const struct issuance_object *telling_challenge(const struct cause_input 
                                                        const struct issuance_object *order)
 {
     const struct multimap_values *children =
-        order ? multimap_find(&in->issuance->children, order->uid) : NULL;
+        order ? issuance_children(in->issuance, order->ns, order->uid) : NULL;
     const struct issuance_object *best = NULL;
     for (size_t i = 0; children && i < children->count; i++) {
         const struct issuance_object *child = children->items[i];
@@ -233,7 +235,7 @@ json_t *cause_challenges(const struct cause_input *in, bool *ret_live)
 {
     const struct chain chain = chain_of(in);
     const struct multimap_values *children =
-        chain.order ? multimap_find(&in->issuance->children, chain.order->uid) : NULL;
+        chain.order ? issuance_children(in->issuance, chain.order->ns, chain.order->uid) : NULL;
     size_t space = children ? children->count : 0;
     AUTO_FREE const struct issuance_object **list =
         xcalloc(space + 1, sizeof(struct issuance_object *));

@@ -69,13 +69,13 @@ static enum phase phase_of(const struct entry *e, bool live)
 static void read_entry(struct entry *e, const struct certstatus_input *in,
                        const struct issuance_wish *wish, int64_t *recheck_ms)
 {
-    struct cause_input cause = {
-        .gateway = in->gateway,
-        .issuance = in->issuance,
-        .router = in->router,
-        .wish = wish,
-        .certificate = issuance_certificate(in->issuance, in->gateway->uid, wish->name),
-        .now = in->now};
+    struct cause_input cause = {.gateway = in->gateway,
+                                .issuance = in->issuance,
+                                .router = in->router,
+                                .wish = wish,
+                                .certificate = issuance_certificate(
+                                    in->issuance, in->gateway->ns, in->gateway->uid, wish->name),
+                                .now = in->now};
     bool live;
     *e = (struct entry){.wish = wish, .certificate = cause.certificate};
     e->old = old_entry(in->old, wish);

@@ -253,10 +253,11 @@ static struct issuance_object *challenge_of(const json_t *object)
 
 static struct issuance_object *solver_of(const json_t *object)
 {
-    if (jx_get(object, "metadata.deletionTimestamp"))
+    int port = number(json_array_get(jx_array(object, "spec.ports"), 0), "port");
+    if (jx_get(object, "metadata.deletionTimestamp") || port == 0)
         return NULL;
     struct issuance_object *record = RECORD(IDENTITY(object));
-    record->solver.port = number(json_array_get(jx_array(object, "spec.ports"), 0), "port");
+    record->solver.port = port;
     note(record, record->solver.port);
     return record;
 }
@@ -277,10 +278,16 @@ struct issuance_object *issuance_of(enum issuance_kind kind, const json_t *objec
     return record;
 }
 
+static char *owner_key(const char *ns, const char *uid)
+{
+    return xasprintf("%s/%s", ns, uid);
+}
+
 static void forget(struct issuance *set, struct issuance_object *record)
 {
+    AUTO_FREE char *owner = owner_key(record->ns, record->owner);
     HASH_DEL(set->objects[record->kind], record);
-    multimap_remove(&set->children, record->owner, record);
+    multimap_remove(&set->children, owner, record);
     free(record);
 }
 
@@ -308,8 +315,9 @@ bool issuance_put(struct issuance *set, enum issuance_kind kind, const json_t *o
     if (record) {
         record->seen = true;
         HASH_ADD_KEYPTR(hh, set->objects[kind], record->key, strlen(record->key), record);
+        AUTO_FREE char *owner = owner_key(record->ns, record->owner);
         if (record->owner[0])
-            multimap_add(&set->children, record->owner, record);
+            multimap_add(&set->children, owner, record);
     }
     return old || record;
 }
@@ -368,10 +376,17 @@ static bool goes_before(const struct issuance_object *a, const struct issuance_o
     return strcmp(a->name, b->name) < 0;
 }
 
-struct issuance_object *issuance_child(const struct issuance *set, const char *uid,
+const struct multimap_values *issuance_children(const struct issuance *set, const char *ns,
+                                                const char *uid)
+{
+    AUTO_FREE char *owner = owner_key(ns, uid);
+    return multimap_find(&set->children, owner);
+}
+
+struct issuance_object *issuance_child(const struct issuance *set, const char *ns, const char *uid,
                                        enum issuance_kind kind)
 {
-    const struct multimap_values *children = multimap_find(&set->children, uid);
+    const struct multimap_values *children = issuance_children(set, ns, uid);
     struct issuance_object *first = NULL;
     for (size_t i = 0; children && i < children->count; i++) {
         struct issuance_object *child = children->items[i];
@@ -381,10 +396,10 @@ struct issuance_object *issuance_child(const struct issuance *set, const char *u
     return first;
 }
 
-struct issuance_object *issuance_certificate(const struct issuance *set, const char *gateway_uid,
-                                             const char *name)
+struct issuance_object *issuance_certificate(const struct issuance *set, const char *ns,
+                                             const char *gateway_uid, const char *name)
 {
-    const struct multimap_values *children = multimap_find(&set->children, gateway_uid);
+    const struct multimap_values *children = issuance_children(set, ns, gateway_uid);
     for (size_t i = 0; children && i < children->count; i++) {
         struct issuance_object *child = children->items[i];
         if (child->kind == ISSUANCE_CERTIFICATE && is(child->name, name))
@@ -406,8 +421,10 @@ struct issuance_object *issuance_issuer(const struct issuance *set, const char *
 const struct issuance_object *issuance_head(const struct issuance *set,
                                             const struct issuance_object *object)
 {
-    while (object && object->kind > ISSUANCE_CERTIFICATE)
-        object = issuance_find(set, object->kind - 1, object->owner);
+    while (object && object->kind > ISSUANCE_CERTIFICATE) {
+        const struct issuance_object *owner = issuance_find(set, object->kind - 1, object->owner);
+        object = owner && is(owner->ns, object->ns) ? owner : NULL;
+    }
     return object && object->kind == ISSUANCE_CERTIFICATE ? object : NULL;
 }
 

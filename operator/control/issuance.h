@@ -101,7 +101,7 @@ struct issuance_object {
 
 struct issuance {
     struct issuance_object *objects[ISSUANCE_KINDS];
-    struct multimap children; /* uid of the owner → struct issuance_object */
+    struct multimap children; /* "namespace/uid" of the owner → struct issuance_object */
 };
 
 /* What one certificate of a MeshGateway shall be; everything is borrowed. */
@@ -131,14 +131,20 @@ void issuance_done(struct issuance *set);
 struct issuance_object *issuance_find(const struct issuance *set, enum issuance_kind kind,
                                       const char *key);
 /*
+ * What an object controls; NULL: nothing. Owners are of the same namespace: a reference from
+ * another one is a lie.
+ */
+const struct multimap_values *issuance_children(const struct issuance *set, const char *ns,
+                                                const char *uid);
+/*
  * The child of this kind; of several requests the one with the highest revision, of others the
  * one whose name comes first. NULL: none.
  */
-struct issuance_object *issuance_child(const struct issuance *set, const char *uid,
+struct issuance_object *issuance_child(const struct issuance *set, const char *ns, const char *uid,
                                        enum issuance_kind kind);
 /* The Certificate of this name that the MeshGateway with this uid controls. */
-struct issuance_object *issuance_certificate(const struct issuance *set, const char *gateway_uid,
-                                             const char *name);
+struct issuance_object *issuance_certificate(const struct issuance *set, const char *ns,
+                                             const char *gateway_uid, const char *name);
 /* The issuer of a wish, when it is one of cert-manager's own kinds. */
 struct issuance_object *issuance_issuer(const struct issuance *set, const char *ns,
                                         const struct issuance_wish *wish);

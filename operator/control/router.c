@@ -4,6 +4,7 @@
 #include "control/reach.h"
 #include "control/trouble.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,7 +236,7 @@ static void judge(struct work *work, const struct issuance_object *challenge, co
 {
     const struct issuance *issuance = work->input->issuance;
     const struct issuance_object *solver =
-        issuance_child(issuance, challenge->uid, ISSUANCE_SOLVER);
+        issuance_child(issuance, challenge->ns, challenge->uid, ISSUANCE_SOLVER);
     const struct reach_list *list = &work->reaches;
     bool any = challenge->challenge.solver == ISSUANCE_BY_OURS;
     const struct router_gateway *at = NULL;
@@ -266,9 +267,26 @@ static void judge(struct work *work, const struct issuance_object *challenge, co
     verdict->message = verdict_text(verdict->reason, challenge, detail);
 }
 
+/*
+ * The name and the token go into a VirtualService, which would be refused as a whole: only what an
+ * ACME server gives out (RFC 8555: a token is base64url) gets there.
+ */
+static bool is_well_formed(const struct issuance_object *challenge)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char *name = challenge->challenge.dns_name;
+    const char *token = challenge->challenge.token;
+    size_t token_len = 0;
+    while (token[token_len] && strchr(letters, tolower((unsigned char)token[token_len])))
+        token_len++;
+    return name[0] && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.:")] == '\0' &&
+           token_len > 0 && token[token_len] == '\0';
+}
+
 static bool is_ours(const struct issuance_object *challenge, const char *owner)
 {
-    return challenge->challenge.http01 && challenge->challenge.solver != ISSUANCE_BY_GATEWAY_API &&
+    return challenge->challenge.http01 && is_well_formed(challenge) &&
+           challenge->challenge.solver != ISSUANCE_BY_GATEWAY_API &&
            (challenge->challenge.solver == ISSUANCE_BY_OURS || owner[0]);
 }
 

@@ -74,6 +74,7 @@ struct router_result {
     size_t verdict_count;
 };
 
+/* The result borrows from the input: it is good until a set or a gateway changes. */
 void router_make(const struct router_input *input, struct router_result *ret);
 void router_done(struct router_result *result);
 

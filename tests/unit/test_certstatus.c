@@ -412,8 +412,8 @@ START_TEST(https_is_never_taken_away)
     /* Deleted and made anew, or cert-manager taken away: the Secret stays. */
     world_certificate(&f.world, "gw", "gw-web", FIRST_TIME);
     f.in.old = old;
-    ck_assert(
-        certstatus_was_issued(issuance_certificate(&f.world.issuance, "gw", "gw-web"), wish, old));
+    ck_assert(certstatus_was_issued(
+        issuance_certificate(&f.world.issuance, "default", "gw", "gw-web"), wish, old));
     WAITS("Renewing", "Issuing", "");
     ck_assert_str_eq(jx_str(make(&f), "notAfter", ""), "2027-01-01T00:00:00Z");
     json_auto_t *next = json_incref(f.status.certificates);

@@ -110,7 +110,8 @@ START_TEST(a_certificate)
                       "{'type':'Ready','status':'True','reason':'Ready','message':'up to date',"
                       "'observedGeneration':1},{'type':'Issuing','status':'True',"
                       "'reason':'Renewing','message':'soon','observedGeneration':2}]}}");
-    const struct issuance_object *record = issuance_certificate(&w.issuance, "gw", "gw-web");
+    const struct issuance_object *record =
+        issuance_certificate(&w.issuance, "default", "gw", "gw-web");
     ck_assert_ptr_nonnull(record);
     ck_assert_str_eq(record->certificate.secret_name, "gw-web-tls");
     ck_assert_str_eq(record->certificate.not_after, "2027-01-01T00:00:00Z");
@@ -122,8 +123,8 @@ START_TEST(a_certificate)
     ck_assert_int_eq(record->certificate.issuing.status, ISSUANCE_TRUE);
     ck_assert_str_eq(record->certificate.issuing.reason, "Renewing");
     ck_assert(record->certificate.created > 0);
-    ck_assert_ptr_null(issuance_certificate(&w.issuance, "gw", "gw-api"));
-    ck_assert_ptr_null(issuance_certificate(&w.issuance, "gw2", "gw-web"));
+    ck_assert_ptr_null(issuance_certificate(&w.issuance, "default", "gw", "gw-api"));
+    ck_assert_ptr_null(issuance_certificate(&w.issuance, "default", "gw2", "gw-web"));
 }
 END_TEST
 
@@ -168,7 +169,7 @@ START_TEST(what_ended_well_is_forgotten)
     AUTO_WORLD struct world w = world_new();
     world_request(&w, "cert", "r1", 1, NULL);
     world_order(&w, "r1", "o1", NULL);
-    ck_assert_ptr_nonnull(issuance_child(&w.issuance, "cert", ISSUANCE_REQUEST));
+    ck_assert_ptr_nonnull(issuance_child(&w.issuance, "default", "cert", ISSUANCE_REQUEST));
     world_request(&w,
                   "cert",
                   "r1",
@@ -176,8 +177,8 @@ START_TEST(what_ended_well_is_forgotten)
                   "{'status':{'conditions':[{'type':'Approved','status':'True'},"
                   "{'type':'Ready','status':'True','reason':'Issued'}]}}");
     world_order(&w, "r1", "o1", "{'status':{'state':'valid'}}");
-    ck_assert_ptr_null(issuance_child(&w.issuance, "cert", ISSUANCE_REQUEST));
-    ck_assert_ptr_null(issuance_child(&w.issuance, "r1", ISSUANCE_ORDER));
+    ck_assert_ptr_null(issuance_child(&w.issuance, "default", "cert", ISSUANCE_REQUEST));
+    ck_assert_ptr_null(issuance_child(&w.issuance, "default", "r1", ISSUANCE_ORDER));
     ck_assert_ptr_null(w.issuance.children.entries);
 }
 END_TEST
@@ -187,14 +188,15 @@ START_TEST(the_latest_request_counts)
     AUTO_WORLD struct world w = world_new();
     world_request(&w, "cert", "r10", 10, NULL);
     world_request(&w, "cert", "r9", 9, NULL);
-    ck_assert_str_eq(issuance_child(&w.issuance, "cert", ISSUANCE_REQUEST)->name, "r10");
+    ck_assert_str_eq(issuance_child(&w.issuance, "default", "cert", ISSUANCE_REQUEST)->name, "r10");
     world_request(&w,
                   "cert",
                   "r10",
                   10,
                   "{'status':{'conditions':[{'type':'Denied','status':'True','reason':'Policy',"
                   "'message':'no'},{'type':'Ready','status':'False','reason':'Denied'}]}}");
-    const struct issuance_object *record = issuance_child(&w.issuance, "cert", ISSUANCE_REQUEST);
+    const struct issuance_object *record =
+        issuance_child(&w.issuance, "default", "cert", ISSUANCE_REQUEST);
     ck_assert_int_eq(record->request.ready.status, ISSUANCE_FALSE);
     ck_assert_str_eq(record->request.ready.reason, "Policy");
 }
@@ -207,7 +209,8 @@ START_TEST(from_challenge_to_certificate)
     world_solver(&w, "default", "c1", "aaaaa");
     world_request(&w, "cert", "r1", 1, NULL);
     world_certificate(&w, "gw", "cert", NULL);
-    const struct issuance_object *solver = issuance_child(&w.issuance, "c1", ISSUANCE_SOLVER);
+    const struct issuance_object *solver =
+        issuance_child(&w.issuance, "default", "c1", ISSUANCE_SOLVER);
     ck_assert_int_eq(solver->solver.port, 8089);
     ck_assert_ptr_null(issuance_head(&w.issuance, solver)); /* the Order did not come yet */
     world_order(&w, "r1", "o1", NULL);

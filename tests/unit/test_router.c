@@ -287,6 +287,40 @@ START_TEST(gateways_of_other_namespaces_do_not_answer)
 }
 END_TEST
 
+/* Owners are of the same namespace; whoever says otherwise wants somebody else's challenge. */
+START_TEST(services_of_other_namespaces_are_no_solvers)
+{
+    AUTO_WORLD struct world w = world_new();
+    world_gateway(&w, "default", "gw", "[" CLEAR("['a.test']") "]");
+    world_challenge(&w, "default", "c1", "o1", "a.test", NULL);
+    world_solver(&w, "evil", "c1", "aaaaa");
+    expect_verdict(&w, "c1", "SolverPending", "");
+    expect_routes(&w, "default", "gw", NULL);
+}
+END_TEST
+
+/* A VirtualService that Istio refuses would take the redirect away too. */
+START_TEST(malformed_challenges_are_not_routed)
+{
+    static const char *const rows[] = {
+        "{'spec':{'token':''}}",
+        "{'spec':{'token':'a/../b'}}",
+        "{'spec':{'token':'t\\n'}}",
+        "{'spec':{'dnsName':''}}",
+        "{'spec':{'dnsName':'(a|b).test'}}",
+        "{'spec':{'dnsName':'a b.test'}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO_WORLD struct world w = world_new();
+        world_gateway(&w, "default", "gw", "[" CLEAR("['*']") "]");
+        world_solver(&w, "default", "c1", "aaaaa");
+        world_challenge(&w, "default", "c1", "o1", "a.test", rows[i]);
+        expect_verdict(&w, "c1", "NotOurs", "");
+        expect_routes(&w, "default", "gw", NULL);
+    }
+}
+END_TEST
+
 START_TEST(hosts_reserved_for_a_namespace)
 {
     static const struct {
@@ -367,5 +401,6 @@ UNIT_MAIN("router", redirect_off, redirect_on_is_by_route, foreign_gateway_redir
           orphan_challenge_is_still_processing, user_route_on_the_exact_host,
           user_route_with_wildcard_host_under_wildcard_server, issuer_of_the_user,
           challenge_appears, challenge_is_final_or_deleted, service_recreated,
-          gateways_of_other_namespaces_do_not_answer, hosts_reserved_for_a_namespace,
+          gateways_of_other_namespaces_do_not_answer, services_of_other_namespaces_are_no_solvers,
+          malformed_challenges_are_not_routed, hosts_reserved_for_a_namespace,
           most_specific_host_decides, order_of_arrival_does_not_matter)
