@@ -141,15 +141,10 @@ static struct cause plain_mistake(const struct cause_input *in, const struct cha
     return (struct cause){.reason = NULL};
 }
 
-static bool is_silent(const struct issuance_object *certificate)
-{
-    return certificate->certificate.ready.status == ISSUANCE_UNKNOWN &&
-           certificate->certificate.issuing.status == ISSUANCE_UNKNOWN;
-}
-
 int64_t cause_recheck_ms(const struct cause_input *in)
 {
-    if (!in->certificate || !is_silent(in->certificate) || !in->certificate->certificate.created)
+    if (!in->certificate || !in->certificate->certificate.silent ||
+        !in->certificate->certificate.created)
         return 0;
     int64_t age = (in->now - in->certificate->certificate.created) / 1000;
     return age < 0 ? CAUSE_SILENCE_MS : age < CAUSE_SILENCE_MS ? CAUSE_SILENCE_MS - age : 0;
@@ -166,7 +161,8 @@ static struct cause certificate_cause(const struct cause_input *in)
         return (struct cause){.reason = "Issuing", .message = xstrdup(issuing->message)};
     if (ready->status == ISSUANCE_FALSE)
         return (struct cause){.reason = "NotReady", .message = xstrdup(ready->message)};
-    if (is_silent(certificate) && certificate->certificate.created && cause_recheck_ms(in) == 0)
+    if (certificate->certificate.silent && certificate->certificate.created &&
+        cause_recheck_ms(in) == 0)
         return (struct cause){.reason = "CertManagerNotResponding",
                               .message = xstrdup("cert-manager has not looked at the Certificate: "
                                                  "is its controller running?"),

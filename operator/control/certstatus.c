@@ -53,7 +53,7 @@ bool certstatus_was_issued(const struct issuance_object *certificate,
 static enum phase phase_of(const struct entry *e, bool live)
 {
     if (!e->certificate)
-        return PENDING;
+        return e->cause.hopeless ? FAILED : PENDING;
     const struct issuance_condition *ready = &e->certificate->certificate.ready;
     const struct issuance_condition *issuing = &e->certificate->certificate.issuing;
     bool failed = issuing->status == ISSUANCE_FALSE && strcmp(issuing->reason, "Issued") != 0;

@@ -161,12 +161,14 @@ static struct issuance_object *certificate_of(const json_t *object)
     record->certificate.attempts = number(object, "status.failedIssuanceAttempts");
     record->certificate.temporary =
         is(annotation(object, "cert-manager.io/issue-temporary-certificate"), "true");
+    record->certificate.silent = jx_empty(jx_array(object, "status.conditions"));
     if (now_parse_time(jx_str(object, "metadata.creationTimestamp", ""),
                        &record->certificate.created) < 0)
         record->certificate.created = 0;
     note(record, ready.status);
     note(record, issuing.status);
     note(record, record->certificate.temporary);
+    note(record, record->certificate.silent);
     note(record, record->certificate.revision);
     note(record, record->certificate.attempts);
     return record;

@@ -73,6 +73,7 @@ struct issuance_object {
             int revision;    /* 0: never issued */
             int attempts;    /* that failed in a row */
             bool temporary;  /* a self-signed one serves until it is issued */
+            bool silent;     /* cert-manager has written no condition, not even an earlier one */
         } certificate;
         struct {
             struct issuance_condition ready; /* also Denied and InvalidRequest, as False */

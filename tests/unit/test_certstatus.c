@@ -297,6 +297,7 @@ START_TEST(port_80_not_exposed)
     AUTO_FIXTURE struct fixture f;
     set_up(&f);
     f.gateway->port80 = false;
+    WAITS("Failed", "Port80Missing", "port 80");
     world_certificate(&f.world, "gw", "gw-web", FIRST_TIME);
     WAITS("Failed", "Port80Missing", "port 80");
     world_issuer(&f.world, "{'spec':{'acme':{'solvers':[{'dns01':{'route53':{}}}]}}}");
@@ -379,6 +380,23 @@ START_TEST(crds_there_controller_dead)
 }
 END_TEST
 
+/* A spec that changed makes what was said out of date, but cert-manager did speak. */
+START_TEST(earlier_generation_is_no_silence)
+{
+    AUTO_FIXTURE struct fixture f;
+    set_up(&f);
+    f.in.now += INT64_C(3600000000);
+    world_certificate(&f.world,
+                      "gw",
+                      "gw-web",
+                      "{'metadata':{'generation':2},'status':{'revision':1,'conditions':[{"
+                      "'type':'Ready','status':'True','reason':'Ready','observedGeneration':1}]}}");
+    WAITS("Pending", "NotReady", "not looked at the Certificate yet");
+    ck_assert(certstatus_was_issued(
+        issuance_certificate(&f.world.issuance, "default", "gw", "gw-web"), f.wishes, NULL));
+}
+END_TEST
+
 START_TEST(temporary_certificate_is_none)
 {
     AUTO_FIXTURE struct fixture f;
@@ -448,4 +466,5 @@ UNIT_MAIN("certstatus", no_certificate_is_wished_for, first_issuance, issued_ren
           the_deepest_cause, challenge_is_told_with_its_route, orphan_challenge_is_still_processing,
           port_80_not_exposed, wildcard_host, user_secret_under_our_name, issuer_not_acme,
           cert_manager_crds_absent, istio_crds_absent, crds_there_controller_dead,
-          temporary_certificate_is_none, https_is_never_taken_away, several_certificates)
+          earlier_generation_is_no_silence, temporary_certificate_is_none,
+          https_is_never_taken_away, several_certificates)
