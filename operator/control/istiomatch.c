@@ -28,16 +28,26 @@ static bool may_be(const json_t *string_match, const char *text)
     return strcasecmp(jx_str(string_match, "exact", text), text) == 0;
 }
 
+/* Whether only requests that came by HTTPS have it. */
+static bool wants_https(const json_t *match)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach (jx_object(match, "headers"), name, value)
+        if (strcasecmp(name, "x-forwarded-proto") == 0 && !may_be(value, "http"))
+            return true;
+    return !may_be(jx_get(match, "scheme"), "http");
+}
+
 /* An ACME server sends GET by http, no query and no headers of its own. */
 static bool suits_challenge(const json_t *match)
 {
     const char *name;
     json_t *value;
     json_object_foreach (jx_object(match, "headers"), name, value)
-        if (!is_usual_header(name) ||
-            (strcasecmp(name, "x-forwarded-proto") == 0 && !may_be(value, "http")))
+        if (!is_usual_header(name))
             return false;
-    return may_be(jx_get(match, "method"), "GET") && may_be(jx_get(match, "scheme"), "http") &&
+    return !wants_https(match) && may_be(jx_get(match, "method"), "GET") &&
            jx_empty(jx_get(match, "queryParams"));
 }
 
@@ -85,7 +95,7 @@ static struct istiomatch match_of(const json_t *match, const json_t *route, cons
         .port = port > 0 && port <= 65535 ? (int)port : 0,
         .ignore_case = jx_bool(match, "ignoreUriCase", false),
         .challenge = suits_challenge(match),
-        .redirects = is(jx_str(route, "redirect.scheme", ""), "https"),
+        .clear = !wants_https(match) && !is(jx_str(route, "redirect.scheme", ""), "https"),
     };
 }
 

@@ -18,7 +18,7 @@ struct istiomatch {
     int port; /* 0: any */
     bool ignore_case;
     bool challenge; /* the request of an ACME server may have the rest of it */
-    bool redirects; /* to https */
+    bool clear;     /* answers clear text otherwise than with a redirect to https */
 };
 
 /* http: spec.http, whatever it holds; ns: of the VirtualService. Free with istiomatch_free(). */

@@ -91,7 +91,7 @@ static int clear_port(const struct router_gateway *gateway, const char *host)
 static bool serves_clear(const struct istio_virtual_service *service, const char *key, int port)
 {
     for (size_t i = 0; i < service->match_count; i++)
-        if (!service->matches[i].redirects && istiomatch_hears(&service->matches[i], key, port))
+        if (service->matches[i].clear && istiomatch_hears(&service->matches[i], key, port))
             return true;
     return false;
 }

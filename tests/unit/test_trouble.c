@@ -173,6 +173,10 @@ START_TEST(redirect_bypassed)
         "2026-11-01T00:00:00Z",
         "{'exportTo':['.'],'hosts':['a.test'],'gateways':['gw'],'http':[{'match':["
         "{'uri':{'prefix':'/api'}}],'redirect':{'scheme':'https'}}]}");
+    world_virtual_service(&w,
+                          "https-only",
+                          "2026-11-01T00:00:00Z",
+                          USER_PRIVATE("{'headers':{'X-Forwarded-Proto':{'exact':'https'}}}"));
     ck_assert_ptr_null(trouble_bypass(gw, &w.istio));
     world_virtual_service(
         &w, "user", "2026-11-01T00:00:00Z", USER_PRIVATE("{'uri':{'prefix':'/api'}}"));
