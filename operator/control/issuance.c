@@ -47,12 +47,11 @@ static void note(struct issuance_object *record, int64_t value)
 }
 
 /* … and these. */
-static void note_flags(struct issuance_object *record, bool a, bool b, bool c, bool d)
+static void note_flags(struct issuance_object *record, bool a, bool b, bool c)
 {
     note(record, a);
     note(record, b);
     note(record, c);
-    note(record, d);
 }
 
 static int number(const json_t *object, const char *path)
@@ -128,17 +127,12 @@ static struct issuance_object *issuer_of(const json_t *object)
                                             TEXT(issuer.ready.reason, ready.reason),
                                             TEXT(issuer.ready.message, ready.message));
     record->issuer.ready.status = ready.status;
-    record->issuer.acme = jx_object(object, "spec.acme") != NULL;
     size_t i;
     const json_t *solver;
     json_array_foreach (jx_array(object, "spec.acme.solvers"), i, solver)
         add_solver(record, solver);
     note(record, ready.status);
-    note_flags(record,
-               record->issuer.acme,
-               record->issuer.http01,
-               record->issuer.dns01,
-               record->issuer.foreign);
+    note_flags(record, record->issuer.http01, record->issuer.dns01, record->issuer.foreign);
     return record;
 }
 
@@ -148,7 +142,6 @@ static struct issuance_object *certificate_of(const json_t *object)
     AUTO_CONDITION struct condition issuing = condition_of(object, "Issuing");
     struct issuance_object *record =
         RECORD(IDENTITY(object),
-               TEXT(certificate.secret_name, jx_str(object, "spec.secretName", "")),
                TEXT(certificate.not_after, jx_str(object, "status.notAfter", "")),
                TEXT(certificate.renewal_time, jx_str(object, "status.renewalTime", "")),
                TEXT(certificate.ready.reason, ready.reason),
@@ -242,14 +235,10 @@ static struct issuance_object *challenge_of(const json_t *object)
     record->challenge.solver = solver_kind(object);
     record->challenge.http01 = is(jx_str(object, "spec.type", ""), "HTTP-01");
     record->challenge.processing = jx_bool(object, "status.processing", false);
-    record->challenge.presented = jx_bool(object, "status.presented", false);
     record->challenge.deleting = jx_get(object, "metadata.deletionTimestamp") != NULL;
     note(record, record->challenge.solver);
-    note_flags(record,
-               record->challenge.http01,
-               record->challenge.processing,
-               record->challenge.presented,
-               record->challenge.deleting);
+    note_flags(
+        record, record->challenge.http01, record->challenge.processing, record->challenge.deleting);
     return record;
 }
 

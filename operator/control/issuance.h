@@ -59,14 +59,12 @@ struct issuance_object {
     union {
         struct {
             struct issuance_condition ready;
-            bool acme;
             bool http01; /* some solver is HTTP-01 … */
             bool dns01;
             bool foreign; /* … through an Ingress that is not of our class */
         } issuer;
         struct {
             struct issuance_condition ready, issuing;
-            const char *secret_name;
             const char *not_after;
             const char *renewal_time;
             int64_t created; /* wall clock, microseconds */
@@ -91,7 +89,6 @@ struct issuance_object {
             enum issuance_solver solver;
             bool http01;
             bool processing; /* cert-manager works on it; one at a time for a name */
-            bool presented;
             bool deleting;
         } challenge;
         struct {

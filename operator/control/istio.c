@@ -71,7 +71,6 @@ struct istio_gateway *istio_gateway_of(const json_t *object)
         PACK(istio_gateway, key, key),
         PACK(istio_gateway, ns, object_namespace(object)),
         PACK(istio_gateway, uid, object_uid(object)),
-        PACK(istio_gateway, created, jx_str(object, "metadata.creationTimestamp", "")),
     };
     struct istio_gateway *gateway = pack_new(sizeof(*gateway), texts, ARRAY_LEN(texts));
     const json_t *servers = jx_array(object, "spec.servers");

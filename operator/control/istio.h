@@ -31,7 +31,6 @@ struct istio_gateway {
     const char *key; /* "namespace/name", as VirtualServices name it */
     const char *ns;
     const char *uid;
-    const char *created;
     char **selector; /* "key=value" of the labels of pods; empty: all pods */
     struct istio_server *servers;
     size_t server_count;

@@ -89,7 +89,7 @@ START_TEST(a_challenge)
     ck_assert_str_eq(record->challenge.reason,
                      "did not get expected response <key> when querying endpoint");
     ck_assert(record->challenge.http01 && record->challenge.processing);
-    ck_assert(record->challenge.presented && !record->challenge.deleting);
+    ck_assert(!record->challenge.deleting);
     ck_assert_int_eq(record->challenge.solver, ISSUANCE_BY_OURS);
     ck_assert(holds(record, "token-c1"));
     ck_assert_msg(!holds(record, WORLD_THUMB), "the record holds the key");
@@ -113,7 +113,6 @@ START_TEST(a_certificate)
     const struct issuance_object *record =
         issuance_certificate(&w.issuance, "default", "gw", "gw-web");
     ck_assert_ptr_nonnull(record);
-    ck_assert_str_eq(record->certificate.secret_name, "gw-web-tls");
     ck_assert_str_eq(record->certificate.not_after, "2027-01-01T00:00:00Z");
     ck_assert_str_eq(record->certificate.renewal_time, "2026-12-01T00:00:00Z");
     ck_assert_int_eq(record->certificate.revision, 3);
@@ -226,7 +225,7 @@ START_TEST(issuers)
     world_issuer(&w, NULL);
     const struct issuance_object *issuer = issuance_issuer(&w.issuance, "default", &wish);
     ck_assert_ptr_nonnull(issuer);
-    ck_assert(issuer->issuer.acme && issuer->issuer.http01 && !issuer->issuer.dns01);
+    ck_assert(issuer->issuer.http01 && !issuer->issuer.dns01);
     ck_assert(!issuance_wants_class(issuer) && !issuance_wants_class(NULL));
     ck_assert_ptr_null(issuance_issuer(&w.issuance, "other", &wish));
     wish.issuer_kind = "ClusterIssuer";
@@ -245,7 +244,7 @@ START_TEST(issuers)
     ck_assert(
         !issuance_wants_class(issuance_find(&w.issuance, ISSUANCE_ISSUER, "default/gw-acme")));
     world_issuer(&w, "{'spec':{'acme':null,'ca':{'secretName':'x'}}}");
-    ck_assert(!issuance_find(&w.issuance, ISSUANCE_ISSUER, "default/gw-acme")->issuer.acme);
+    ck_assert(!issuance_find(&w.issuance, ISSUANCE_ISSUER, "default/gw-acme")->issuer.http01);
 }
 END_TEST
 
