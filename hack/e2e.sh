@@ -62,7 +62,7 @@ run() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     MESHGATEWAY_BIN=$program TMPDIR=$dir unshare --net --mount --pid --fork --kill-child --mount-proc \
-        python3 -u tests/e2e/test_gateways.py "$files" "$@" &
+        python3 -u tests/e2e/run.py "$files" "$@" &
     pid=$!
     wait "$pid" || status=$?
     pid=

@@ -1,50 +1,18 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Gateways that the operator renders, run with a real istiod and Envoy: do they carry traffic?
-
-    test_gateways.py FILES [-k NAME]…     FILES is what tests/e2e/build.sh prints
-
-hack/e2e.sh runs it, in a network namespace of its own.  The tests run in the order of their names.
-"""
+"""Gateways that the operator renders, run with a real istiod and Envoy: do they carry traffic?"""
 
 from __future__ import annotations
 
-import signal
 import statistics
-import sys
 import time
-import unittest
 from pathlib import Path
-from typing import Any
 
 import objects as o
-from cluster import ROOT, Cluster, until
+import suite
+from cluster import ROOT, until
 from kubelet import Pod
+from suite import NS, address, serve
 from traffic import Load, fetch
-
-NS = "default"
-cluster: Cluster  # set by main() before the first test
-
-
-def address(name: str, namespace: str = NS) -> str:
-    """Where the status says that the gateway is reached, once it is Ready."""
-
-    def ready() -> str:
-        gw = cluster.client.get("MeshGateway", namespace, name) or {}
-        status = gw.get("status", {})
-        for c in status.get("conditions") or []:
-            if c["type"] == "Ready" and c["status"] == "True":
-                if c["observedGeneration"] == gw["metadata"]["generation"]:
-                    return str(status["addresses"][0]["value"])
-        return ""
-
-    return until(f"MeshGateway {namespace}/{name} is Ready", ready, 90)
-
-
-def serve(name: str, host: str, to: str, namespace: str = NS, port: int = 80) -> None:
-    """Istio's Gateway and VirtualService of a MeshGateway."""
-    cluster.client.apply(o.server(namespace, name, port, host))
-    cluster.client.apply(o.route(namespace, name, host, f"{to}.{NS}.svc.cluster.local"))
 
 
 def envoy_user(pod: Pod) -> set[int]:
@@ -61,36 +29,11 @@ def envoy_user(pod: Pod) -> set[int]:
     return users
 
 
-class Gateways(unittest.TestCase):
-    def tearDown(self) -> None:
-        problems = cluster.kubelet.problems.copy()
-        cluster.kubelet.problems.clear()
-        self.assertEqual(problems, [])
-        self.assertTrue(cluster.operator.alive(), "the operator ended")
-
-    def gateway(self, name: str, namespace: str = NS, **spec: Any) -> None:
-        cluster.client.apply(o.mesh_gateway(namespace, name, **spec))
-        self.addCleanup(self.remove, namespace, name)
-
-    def remove(self, namespace: str, name: str) -> None:
-        for kind in ("VirtualService", "Gateway", "MeshGateway"):
-            cluster.client.delete(kind, namespace, name)
-
-    def answers(self, where: str, port: int, host: str, body: str) -> None:
-        """Istiod's push may come a moment after the gateway is Ready."""
-        until(
-            f"http://{where}:{port} as {host} answers {body}",
-            lambda: fetch(where, port, host) == (200, body),
-            20,
-        )
-
-    def refuses(self, where: str, port: int, host: str) -> None:
-        self.assertEqual(fetch(where, port, host)[0], 404, f"{host} at {where}:{port}")
-
+class Gateways(suite.GatewayTest):
     def test_01_sample(self) -> None:
         """manifests/samples/echo-ingress.yaml, reached through its load balancer."""
         sample = ROOT / "manifests" / "samples" / "echo-ingress.yaml"
-        cluster.plane.kubectl("apply", "--server-side", "-f", str(sample))
+        suite.cluster.plane.kubectl("apply", "--server-side", "-f", str(sample))
         self.addCleanup(self.remove, NS, "echo-ingress")
         serve("echo-ingress", "echo.test", "one", port=8000)
         where = address("echo-ingress")
@@ -116,7 +59,7 @@ class Gateways(unittest.TestCase):
 
     def test_03_same_name_elsewhere(self) -> None:
         """Two gateways of one name in two namespaces do not serve each other's hosts."""
-        cluster.client.apply(
+        suite.cluster.client.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}}
         )
         where = {}
@@ -134,16 +77,16 @@ class Gateways(unittest.TestCase):
         self.gateway("low", ports=[{"name": "http2", "port": 80, "targetPort": 80}])
         serve("low", "low.test", "one")
         self.answers(address("low"), 80, "low.test", "one")
-        (pod,) = cluster.kubelet.running(NS, "low-")
+        (pod,) = suite.cluster.kubelet.running(NS, "low-")
         self.assertEqual(fetch(pod.address, 80, "low.test"), (200, "one"))
         self.assertEqual(envoy_user(pod), {1337})
 
     def test_05_egress(self) -> None:
         """Out of the mesh through an egress gateway, to a name that only DNS knows."""
-        cluster.client.apply(o.outside(NS, "outside", "outside.example"))
+        suite.cluster.client.apply(o.outside(NS, "outside", "outside.example"))
         self.gateway("egress", type="egress")
-        cluster.client.apply(o.server(NS, "egress", 80, "outside.example"))
-        cluster.client.apply(o.route(NS, "egress", "outside.example", "outside.example"))
+        suite.cluster.client.apply(o.server(NS, "egress", 80, "outside.example"))
+        suite.cluster.client.apply(o.route(NS, "egress", "outside.example", "outside.example"))
         where = address("egress")
         self.assertTrue(where.startswith("10."), where)
         self.answers(where, 80, "outside.example", "outside")
@@ -154,7 +97,7 @@ class Gateways(unittest.TestCase):
         serve("roll", "roll.test", "one")
         where = address("roll")
         self.answers(where, 80, "roll.test", "one")
-        before = {p.key for p in cluster.kubelet.running(NS, "roll-")}
+        before = {p.key for p in suite.cluster.kubelet.running(NS, "roll-")}
         with Load(where, 80, "roll.test", rate=250) as load:
             load.wait_for(500)
             began = time.monotonic()
@@ -172,7 +115,7 @@ class Gateways(unittest.TestCase):
         self.assertGreaterEqual(load.count, 10_000)
 
     def rolled(self, before: set[str]) -> bool:
-        pods = cluster.kubelet.all_of(NS, "roll-")
+        pods = suite.cluster.kubelet.all_of(NS, "roll-")
         old = [p for p in pods if p.key in before]
         new = [p for p in pods if p.key not in before]
         return all("ended" in p.times for p in old) and sum(p.ready for p in new) == 2
@@ -183,16 +126,16 @@ class Gateways(unittest.TestCase):
         serve("alone", "alone.test", "one")
         where = address("alone")
         self.answers(where, 80, "alone.test", "one")
-        (pod,) = cluster.kubelet.running(NS, "alone-")
-        cluster.operator.kill()
+        (pod,) = suite.cluster.kubelet.running(NS, "alone-")
+        suite.cluster.operator.kill()
         try:
             with Load(where, 80, "alone.test", rate=100) as load:
                 load.wait_for(300)
-                cluster.client.merge("Deployment", NS, "alone", RESTART)
+                suite.cluster.client.merge("Deployment", NS, "alone", RESTART)
                 until("the old pod is gone", lambda: "ended" in pod.times, 120)
                 load.wait_for(load.count + 300)
         finally:
-            cluster.operator.start()
+            suite.cluster.operator.start()
         self.assertEqual(load.failures, [])
 
     def test_08_injected(self) -> None:
@@ -201,7 +144,7 @@ class Gateways(unittest.TestCase):
         serve("injected", "injected.test", "one")
         where = address("injected")
         self.answers(where, 80, "injected.test", "one")
-        (pod,) = cluster.kubelet.running(NS, "injected-")
+        (pod,) = suite.cluster.kubelet.running(NS, "injected-")
         (container,) = pod.pod["spec"]["containers"]
         self.assertEqual(container["image"], "docker.io/istio/proxyv2:local")
         self.assertEqual(envoy_user(pod), {1337})
@@ -217,7 +160,7 @@ class Gateways(unittest.TestCase):
             until("a load balancer's address", lambda n=name: balancer(n), 60)
             self.answers(balancer(name), 80, f"{name}.test", "one")
             served = time.monotonic()
-            (pod,) = cluster.kubelet.running(NS, f"{name}-")
+            (pod,) = suite.cluster.kubelet.running(NS, f"{name}-")
             until("the pod is ready", lambda p=pod: "ready" in p.times, 30)
             done = {"pod bound": pod.times["bound"], "started": pod.times["started"]}
             done |= {"ready": pod.times["ready"], "served": served}
@@ -236,36 +179,6 @@ RESTART = {"spec": {"template": {"metadata": {"annotations": {"e2e/restarted": "
 
 
 def balancer(name: str) -> str:
-    service = cluster.client.get("Service", NS, name) or {}
+    service = suite.cluster.client.get("Service", NS, name) or {}
     ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
     return str(ingress[0].get("ip", ""))
-
-
-def prepare() -> None:
-    """Two backends in the cluster, one outside that only DNS knows."""
-    for name in ("one", "two", "outside"):
-        pod, service = o.backend(NS, name)
-        if name == "outside":
-            service["metadata"]["annotations"] = {"e2e/hosts": "outside.example"}
-        cluster.client.apply(pod)
-        cluster.client.apply(service)
-    for name in ("one", "two", "outside"):
-        cluster.wait_ready(NS, name)
-
-
-def main() -> int:
-    global cluster
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with Cluster(Path(sys.argv.pop(1)).resolve()) as cluster:
-        prepare()
-        result = unittest.main(module="__main__", verbosity=2, exit=False).result
-    bad = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - bad} passed, {bad} failed, 0 skipped", flush=True)
-    return 1 if bad or not result.testsRun else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
