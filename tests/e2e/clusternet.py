@@ -5,8 +5,12 @@
     clusternet.py SERVER CA-FILE TOKEN-FILE
 
 It binds every address of a Service (they are local to this network namespace) and carries each
-connection to one ready endpoint.  A Service of type LoadBalancer gets an address of 172.30.0.0/16.
-DNS on 10.0.0.10 knows the Services, and what the annotation e2e/hosts of one adds.
+connection to one ready endpoint.  A Service of type LoadBalancer gets the address that it asks for,
+or one of 172.30.0.0/24.
+
+DNS on 10.0.0.10 knows the Services, what the annotation e2e/hosts of one adds, and the ConfigMap
+kube-system/e2e-dns: its key `zone` has a line "NAME ADDRESS" for each name; *.b stands for all names
+under b, and an ADDRESS of SERVFAIL for a name whose servers do not work.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from typing import Any
 from kube import Client, KubeError
 
 DNS_IP = "10.0.0.10"
+ZONE = ("kube-system", "e2e-dns")
+SERVFAIL, NXDOMAIN = 2, 3
 Key = tuple[str, str]
 
 
@@ -74,6 +80,7 @@ class Network:
         # A task that nobody refers to may be collected before it ends.
         self.carried: set[asyncio.Task[None]] = set()
         self.hosts: dict[str, str] = {}
+        self.zone: dict[str, str] = {}
 
     def seen(self, kind: str, o: dict[str, Any]) -> None:
         """From a watch's thread."""
@@ -87,14 +94,23 @@ class Network:
             if kind == "DELETED":
                 del self.slices[meta["uid"]]
             return
+        if key == ZONE:
+            self.zone = dict(line.split() for line in o["data"]["zone"].splitlines())
+            return
         if kind == "DELETED":
             self.services.pop(key, None)
         else:
             self.services[key] = o
-            if o["spec"].get("type") == "LoadBalancer" and key not in self.balancers:
-                self.balancers[key] = f"172.30.0.{len(self.balancers) + 1}"
-                self.loop.run_in_executor(None, self._assign, key)
+            if o["spec"].get("type") == "LoadBalancer":
+                self._balance(key, o)
         self.changed.set()
+
+    def _balance(self, key: Key, service: dict[str, Any]) -> None:
+        free = f"172.30.0.{len(self.balancers) + 1}"
+        address = service["spec"].get("loadBalancerIP") or self.balancers.get(key, free)
+        self.balancers[key] = address
+        if service["status"].get("loadBalancer", {}).get("ingress") != [{"ip": address}]:
+            self.loop.run_in_executor(None, self._assign, key)
 
     def _assign(self, key: Key) -> None:
         ingress = [{"ip": self.balancers[key]}]
@@ -121,6 +137,14 @@ class Network:
                 for port in spec["ports"]:
                     if port.get("protocol", "TCP") == "TCP":
                         self.wanted[(address, port["port"])] = (key, port)
+
+    def address(self, name: str) -> str:
+        """What DNS says of a name; "" when it does not exist."""
+        if name in self.hosts:
+            return self.hosts[name]
+        labels = name.split(".")
+        wildcards = [".".join(["*", *labels[i:]]) for i in range(1, len(labels))]
+        return next((self.zone[n] for n in (name, *wildcards) if n in self.zone), "")
 
     async def listen(self) -> None:
         """Keeps the listeners those of the Services."""
@@ -176,7 +200,7 @@ class Network:
 
 
 class Dns(asyncio.DatagramProtocol):
-    """A records of `hosts`; every other question has no answer (RFC 1035 section 4.1)."""
+    """A records; every other question has no answer (RFC 1035 section 4.1)."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -185,6 +209,20 @@ class Dns(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.transport.sendto(self.reply(data), addr)
+
+    async def stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The same over TCP, where two bytes of length come first; Pebble asks so."""
+        try:
+            while True:
+                (size,) = struct.unpack(">H", await reader.readexactly(2))
+                reply = self.reply(await reader.readexactly(size))
+                writer.write(struct.pack(">H", len(reply)) + reply)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            writer.close()
+
+    def reply(self, data: bytes) -> bytes:
         labels, at = [], 12
         while data[at]:
             labels.append(data[at + 1 : at + 1 + data[at]].decode())
@@ -192,14 +230,15 @@ class Dns(asyncio.DatagramProtocol):
         name = ".".join(labels).lower()
         end = at + 5
         (kind,) = struct.unpack(">H", data[at + 1 : at + 3])
-        address = self.network.hosts.get(name)
-        answers = 1 if address and kind == 1 else 0
-        head = data[:2] + struct.pack(">HHHHH", 0x8580 | (0 if address else 3), 1, answers, 0, 0)
+        address = self.network.address(name)
+        code = {"": NXDOMAIN, "SERVFAIL": SERVFAIL}.get(address, 0)
+        answers = 1 if code == 0 and kind == 1 else 0
+        head = data[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, answers, 0, 0)
         reply = head + data[12:end]
-        if address and answers:
+        if answers:
             record = struct.pack(">HHHIH", 0xC00C, 1, 1, 5, 4)
             reply += record + ipaddress.IPv4Address(address).packed
-        self.transport.sendto(reply, addr)
+        return reply
 
 
 async def main() -> None:
@@ -207,9 +246,12 @@ async def main() -> None:
     client = Client(server, Path(token).read_text(), ca)
     network = Network(client)
     loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(lambda: Dns(network), local_addr=(DNS_IP, 53))
+    dns = Dns(network)
+    await loop.create_datagram_endpoint(lambda: dns, local_addr=(DNS_IP, 53))
+    await asyncio.start_server(dns.stream, DNS_IP, 53)
     client.watch("Service", network.seen)
     client.watch("EndpointSlice", network.seen)
+    client.watch("ConfigMap", network.seen, "fieldSelector=metadata.name%3D" + ZONE[1])
     await network.listen()
 
 

@@ -105,9 +105,10 @@ class Pod:
     def _config(self, spec: dict[str, Any], container: dict[str, Any]) -> dict[str, Any]:
         security = spec.get("securityContext", {}) | container.get("securityContext", {})
         env = podspec.environment(self.pod, container, self.address, NODE_IP)
-        program = container.get("command") or ["/usr/local/bin/pilot-agent"]
+        program, user = podspec.image(container["image"])
+        program = container.get("command") or program
         argv = [podspec.expand(a, env) for a in [*program, *container.get("args", [])]]
-        user = security.get("runAsUser", 0)
+        user = security.get("runAsUser", user)
         if security.get("runAsNonRoot") and user == 0:
             raise ValueError("runAsNonRoot, and the user is 0")
         namespace = self.pod["metadata"]["namespace"]
@@ -179,7 +180,8 @@ class Pod:
             return
         if readiness is None:
             self._report(True)
-            self.deleted.wait()
+            while not self.deleted.wait(0.5):
+                self._check()
             return
         self.deleted.wait(readiness.get("initialDelaySeconds", 0))
         good = bad = 0
@@ -190,10 +192,13 @@ class Pod:
                 self._report(True)
             elif self.ready and bad >= readiness.get("failureThreshold", 3):
                 self._report(False)
-            assert self.process is not None
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the container ended: {self.log.read_text()[-1500:]}")
+            self._check()
             self.deleted.wait(readiness.get("periodSeconds", 10))
+
+    def _check(self) -> None:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the container ended: {self.log.read_text()[-1500:]}")
 
     def _startup(self, spec: dict[str, Any]) -> bool:
         self.deleted.wait(spec.get("initialDelaySeconds", 0))

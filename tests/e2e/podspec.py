@@ -20,8 +20,21 @@ CONTAINER_FIELDS = {
     "startupProbe", "readinessProbe", "livenessProbe", "terminationMessagePath",
     "terminationMessagePolicy", "imagePullPolicy", "securityContext",
 }  # fmt: skip
+# What an image says of itself: its program and its user.
+IMAGES = {
+    "cert-manager-controller": ("cert-manager-controller", 1000),
+    "cert-manager-acmesolver": ("cert-manager-acmesolver", 1000),
+    "pebble": ("pebble", 0),
+}
 SUFFIX = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
 SUFFIX |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
+
+
+def image(reference: str) -> tuple[list[str], int]:
+    """The program and the user of an image, as IMAGES has them; else proxyv2's program, and root."""
+    name = reference.rpartition("/")[2].partition(":")[0]
+    program, user = IMAGES.get(name, ("pilot-agent", 0))
+    return [f"/usr/local/bin/{program}"], user
 
 
 def quantity(text: str) -> float:
@@ -171,14 +184,15 @@ class Volumes:
     def _write(self, directory: Path, name: str, text: str, mode: int = 0o644) -> None:
         file = directory / name
         file.write_text(text)
-        # As a kubelet does: with an fsGroup its members may read, else the container's user.
+        # As a kubelet does (KEP-1205): with an fsGroup its members may read a token, else the
+        # user that the pod names, else everybody.
         if mode == 0o600 and self.group is not None:
             file.chmod(0o640)
         elif mode == 0o600:
             contexts = [self.pod["spec"].get("securityContext", {})]
             contexts += [c.get("securityContext", {}) for c in self.pod["spec"]["containers"]]
             users = {c["runAsUser"] for c in contexts if "runAsUser" in c}
-            file.chmod(0o600)
+            file.chmod(0o600 if len(users) == 1 else 0o644)
             if len(users) == 1:
                 os.chown(file, users.pop(), -1)
         else:
