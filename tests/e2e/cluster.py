@@ -6,6 +6,7 @@ It takes over the network namespace that it runs in; hack/e2e.sh makes one for i
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,12 +20,17 @@ from typing import Any, TypeVar
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests" / "integration")]
+import certmanager  # noqa: E402
 import harness  # noqa: E402
 import mesh  # noqa: E402
+from clusternet import ZONE  # noqa: E402
 from controlplane import ControlPlane, end_process, start_time  # noqa: E402
-from kube import Client  # noqa: E402
+from kube import Client, KubeError, path  # noqa: E402
 from kubelet import BRIDGE, NODE_IP, Kubelet, ip  # noqa: E402
+from pebble import SYSTEM as ACME, Pebble  # noqa: E402
 
+# An address for Cluster.resolve: the servers of the name do not work.
+SERVFAIL = "SERVFAIL"
 T = TypeVar("T")
 
 
@@ -54,7 +60,8 @@ class Cluster:
         self.kubelet: Kubelet
         self.operator: harness.Operator
         self._network: subprocess.Popen[bytes] | None = None
-        self._steps: list[str] = []
+        self._zone: dict[str, str] = {}
+        self._acme: dict[str, Pebble] = {}
 
     def __enter__(self) -> Cluster:
         # Pods' users pass through it to their volumes.
@@ -96,7 +103,7 @@ class Cluster:
         )
         self._step("the node", self.kubelet.start)
         self._step("DNS, Services, load balancers", lambda: self._start_network(ca))
-        self._step("Istio's CRDs", self._install_crds)
+        self._step("Istio's CRDs", lambda: self._install_crds("crds.yaml"))
         self._step("istiod", self._start_mesh)
         self._step("the operator", self._start_operator)
 
@@ -116,8 +123,8 @@ class Cluster:
                 stderr=log,
             )
 
-    def _install_crds(self) -> None:
-        self.plane.kubectl("apply", "--server-side", "-f", str(self.files / "crds.yaml"))
+    def _install_crds(self, name: str) -> None:
+        self.plane.kubectl("apply", "--server-side", "-f", str(self.files / name))
         self.plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
 
     def _start_mesh(self) -> None:
@@ -136,6 +143,50 @@ class Cluster:
         harness.cp = self.plane
         harness.install()
         self.operator = harness.Operator().start()
+
+    def acme(self, name: str = "main", **options: Any) -> Pebble:
+        """An ACME server, and with the first one cert-manager; `options` are a Pebble's."""
+        if not self._acme:
+            self.install_cert_manager()
+        if name not in self._acme:
+            server = self._acme[name] = Pebble(self.client, self.dir / "pebble", name, **options)
+            self._step(f"Pebble {name}", server.install)
+            self.wait_ready(ACME, name)
+        return self._acme[name]
+
+    def install_cert_manager(self) -> None:
+        def install() -> None:
+            certmanager.install(self.client)
+            until("objects may be owned by a Certificate", self._ownable, 60, 0.5)
+            self.client.apply(certmanager.controllers())
+            self.wait_ready(certmanager.SYSTEM, "cert-manager")
+
+        self._step("cert-manager's CRDs", lambda: self._install_crds("cert-manager.yaml"))
+        self._step("cert-manager", install)
+
+    def _ownable(self) -> bool:
+        """The admission of owner references learns of a new kind up to half a minute later."""
+        account = (certmanager.SYSTEM, certmanager.ACCOUNT)
+        user = json.loads(Path(self.plane.service_account_kubeconfig(*account)).read_text())
+        client = Client(self.plane.url, user["users"][0]["user"]["token"], self.client.ca)
+        owner = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "name": "x", "uid": "x"}
+        meta = {"name": "owned", "ownerReferences": [{**owner, "blockOwnerDeletion": True}]}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
+        try:
+            client.call("POST", path("Secret", "default") + "?dryRun=All", secret)
+        except KubeError as e:
+            if e.status == 403:
+                return False
+            raise
+        return True
+
+    def resolve(self, name: str, address: str) -> None:
+        """What DNS says of this name, or of *.b."""
+        self._zone[name] = address
+        lines = "".join(f"{n} {a}\n" for n, a in self._zone.items())
+        meta = {"namespace": ZONE[0], "name": ZONE[1]}
+        document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}
+        self.client.apply({**document, "data": {"zone": lines}})
 
     def wait_ready(self, namespace: str, prefix: str, count: int = 1, seconds: float = 60) -> None:
         def check() -> bool:

@@ -26,6 +26,7 @@ KINDS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "EndpointSlice": "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices",
     "Lease": "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "MutatingWebhookConfiguration": (
         "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -35,6 +36,10 @@ KINDS = {
     "Gateway": "/apis/networking.istio.io/v1/namespaces/{}/gateways",
     "VirtualService": "/apis/networking.istio.io/v1/namespaces/{}/virtualservices",
     "ServiceEntry": "/apis/networking.istio.io/v1/namespaces/{}/serviceentries",
+    "Issuer": "/apis/cert-manager.io/v1/namespaces/{}/issuers",
+    "Certificate": "/apis/cert-manager.io/v1/namespaces/{}/certificates",
+    "CertificateRequest": "/apis/cert-manager.io/v1/namespaces/{}/certificaterequests",
+    "Challenge": "/apis/acme.cert-manager.io/v1/namespaces/{}/challenges",
 }
 
 
@@ -56,8 +61,7 @@ class Client:
     """Requests to one API server as one user."""
 
     def __init__(self, server: str, token: str, ca: str) -> None:
-        self.server = server
-        self.token = token
+        self.server, self.token, self.ca = server, token, ca
         self._netloc = urllib.parse.urlsplit(server).netloc
         self._tls = ssl.create_default_context(cafile=ca)
 

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 import threading
 import time
+from dataclasses import dataclass
 
 # What a backend's pod runs: every request is answered with its NAME, connections stay.
 BACKEND = r"""
@@ -27,27 +30,72 @@ asyncio.run(main())
 """
 
 
-def fetch(address: str, port: int, host: str, timeout: float = 5.0) -> tuple[int, str]:
-    """(status, body) of GET /; (0, why) when there is no answer."""
+@dataclass
+class Answer:
+    """A status of 0: there is none, and the body says why."""
+
+    status: int
+    body: str
+    location: str = ""
+    # The serial number of the certificate that was verified.
+    serial: str = ""
+
+
+def ask(
+    address: str, port: int, host: str, path: str = "/", root: str = "", timeout: float = 5.0
+) -> Answer:
+    """GET; with `root`, a PEM, over TLS: the server's certificate is for the host and its CA that."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    serial = ""
     try:
-        connection.request("GET", "/", headers={"Host": host})
+        if root:
+            connection.sock, serial = connect_tls(address, port, host, root, timeout)
+        connection.request("GET", path, headers={"Host": host})
         response = connection.getresponse()
-        return response.status, response.read().decode()
+        location = response.getheader("location", "")
+        return Answer(response.status, response.read().decode(), location, serial)
     except (OSError, http.client.HTTPException) as e:
-        return 0, f"{type(e).__name__}: {e}"
+        return Answer(0, f"{type(e).__name__}: {e}")
     finally:
         connection.close()
+
+
+def connect_tls(
+    address: str, port: int, host: str, root: str, timeout: float
+) -> tuple[ssl.SSLSocket, str]:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.load_verify_locations(cadata=root)
+    plain = socket.create_connection((address, port), timeout)
+    try:
+        wrapped = tls.wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
+    return wrapped, str((wrapped.getpeercert() or {})["serialNumber"])
+
+
+def fetch(address: str, port: int, host: str) -> tuple[int, str]:
+    """(status, body) of GET /; (0, why) when there is no answer."""
+    answer = ask(address, port, host)
+    return answer.status, answer.body
 
 
 class Load:
     """Requests at a constant rate, half of them on connections that stay, half on new ones.
 
-    Nothing is tried twice: an answer other than 200, or none, is a failure.
+    Nothing is tried twice: an answer other than `status`, or none, is a failure.
     """
 
-    def __init__(self, address: str, port: int, host: str, rate: float, clients: int = 8) -> None:
-        self.address, self.port, self.host = address, port, host
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        host: str,
+        rate: float,
+        clients: int = 8,
+        status: int = 200,
+    ) -> None:
+        self.address, self.port, self.host, self.status = address, port, host, status
         self.count = 0
         self.failures: list[str] = []
         self._pause = clients / rate
@@ -77,7 +125,7 @@ class Load:
                 connection.request("GET", "/", headers={"Host": self.host})
                 response = connection.getresponse()
                 response.read()
-                if response.status != 200:
+                if response.status != self.status:
                     failure = str(response.status)
             except (OSError, http.client.HTTPException) as e:
                 failure = f"{type(e).__name__}: {e}"
