@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# e2e.sh: proves that a rendered gateway is a working gateway: a real kube-apiserver, istiod and Envoy.
+# e2e.sh: proves that a rendered gateway is a working gateway: a real kube-apiserver, istiod, Envoy, cert-manager.
 #
 #   hack/e2e.sh [--built] [-k NAME]…
 #
@@ -34,7 +34,7 @@ skip() {
 if [ "$built" = yes ]; then
     [ "$(id -u)" -eq 0 ] || skip "they need root"
     unshare --net --mount --pid --fork true 2>/dev/null || skip "no namespaces here"
-    files=$(tests/e2e/build.sh --check) || skip "istiod and Envoy are not built; hack/e2e.sh builds them"
+    files=$(tests/e2e/build.sh --check) || skip "istiod, Envoy and cert-manager are not built; hack/e2e.sh builds them"
 else
     [ "$(id -u)" -eq 0 ] || fail "needs root, for namespaces of its own: sudo hack/e2e.sh"
     need_packages "${build_packages[@]}" "${run_packages[@]}" iproute2 util-linux

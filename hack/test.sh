@@ -37,7 +37,7 @@ run_tests release release -L 'unit|golden|cli|release'
 run_tests dev valgrind -L valgrind
 run_tests asan integration -L integration
 tests/e2e/build.sh --check >/dev/null ||
-    say "skip        tests: end to end (istiod and Envoy are not built; hack/e2e.sh builds them)"
+    say "skip        tests: end to end (istiod, Envoy and cert-manager are not built; hack/e2e.sh builds them)"
 run_tests release e2e -L e2e
 
 summary=$(python3 hack/summary.py "$results"/*.xml) || broken=1

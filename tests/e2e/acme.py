@@ -197,12 +197,17 @@ def solver(challenge: dict[str, Any]) -> dict[str, Any]:
     return next(s for s in services if owned_by(challenge, s))
 
 
+def true(o: dict[str, Any], kind: str) -> bool:
+    """Whether this condition of the object is True."""
+    conditions = o.get("status", {}).get("conditions", [])
+    return any(c["type"] == kind and c["status"] == "True" for c in conditions)
+
+
 def issued(name: str, namespace: str = NS) -> int:
     """How often this Certificate has been issued; 0 while that is going on."""
-    status = (suite.cluster.client.get("Certificate", namespace, name) or {}).get("status", {})
-    conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
-    done = conditions.get("Ready") == "True" and conditions.get("Issuing") != "True"
-    return int(status.get("revision", 0)) if done else 0
+    found = suite.cluster.client.get("Certificate", namespace, name) or {}
+    done = true(found, "Ready") and not true(found, "Issuing")
+    return int(found["status"].get("revision", 0)) if done else 0
 
 
 def renew(name: str, namespace: str = NS) -> None:

@@ -51,6 +51,9 @@ def controllers() -> dict[str, Any]:
                     "args": [
                         f"--cluster-resource-namespace={SYSTEM}",
                         f"--acme-http01-solver-image=quay.io/jetstack/cert-manager-acmesolver:{VERSION}",
+                        # The first self-check comes before any route can; the next one would
+                        # be 10 s later.
+                        "--dns01-check-retry-period=2s",
                     ],
                     "securityContext": {
                         "allowPrivilegeEscalation": False,

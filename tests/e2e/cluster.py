@@ -145,9 +145,8 @@ class Cluster:
         self.operator = harness.Operator().start()
 
     def acme(self, name: str = "main", **options: Any) -> Pebble:
-        """An ACME server, and with the first one cert-manager; `options` are a Pebble's."""
-        if not self._acme:
-            self.install_cert_manager()
+        """An ACME server, and cert-manager; `options` are a Pebble's."""
+        self.install_cert_manager()
         if name not in self._acme:
             server = self._acme[name] = Pebble(self.client, self.dir / "pebble", name, **options)
             self._step(f"Pebble {name}", server.install)
@@ -155,6 +154,10 @@ class Cluster:
         return self._acme[name]
 
     def install_cert_manager(self) -> None:
+        """Does nothing from the second call on."""
+        if self.kubelet.running(certmanager.SYSTEM, "cert-manager"):
+            return
+
         def install() -> None:
             certmanager.install(self.client)
             until("objects may be owned by a Certificate", self._ownable, 60, 0.5)

@@ -45,6 +45,8 @@ class ByHand(acme.HttpsTest):
         client = suite.cluster.client
         self.addCleanup(client.delete, "Issuer", NS, name)
         client.apply(acme.issuer(name, server))
+        # A request that comes before the account is registered is looked at again 5 s later.
+        until("the Issuer", lambda: acme.true(client.get("Issuer", NS, name), "Ready"))
         self.addCleanup(client.delete, "Certificate", NS, name)
         client.apply(acme.certificate(name, name, *hosts, temporary=temporary))
 
