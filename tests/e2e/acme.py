@@ -120,7 +120,7 @@ class Router:
         self._lock = threading.Lock()
 
     def start(self) -> Router:
-        self._apply()
+        self._apply([])
         self.client.watch("Challenge", lambda kind, o: self._seen(self._challenges, kind, o))
         self.client.watch("Service", lambda kind, o: self._seen(self._services, kind, o), SOLVERS)
         return self
@@ -136,8 +136,7 @@ class Router:
                 del known[o["metadata"]["uid"]]
             routes = self._wanted()
             if routes != self._routes and not self._stopped:
-                self._routes = routes
-                self._apply()
+                self._apply(routes)
 
     def _wanted(self) -> list[dict[str, Any]]:
         found = []
@@ -162,14 +161,15 @@ class Router:
             "route": [{"destination": {"host": host, "port": {"number": 8089}}}],
         }
 
-    def _apply(self) -> None:
-        what = (self.gateway, self.hosts, self._routes, self.namespace)
+    def _apply(self, routes: list[dict[str, Any]]) -> None:
+        what = (self.gateway, self.hosts, routes, self.namespace)
         if self.redirects:
             self.client.apply(redirect(*what))
-        elif self._routes:
+        elif routes:
             self.client.apply(challenges(*what))
         else:
             self.client.delete("VirtualService", self.namespace, f"{self.gateway}-acme")
+        self._routes = routes
 
 
 def challenge(host: str, namespace: str = NS) -> dict[str, Any]:
@@ -191,10 +191,10 @@ def reason(challenge: dict[str, Any]) -> str:
     return str(found.get("status", {}).get("reason", ""))
 
 
-def solver(challenge: dict[str, Any]) -> dict[str, Any]:
-    """The Service of a challenge."""
+def solver(challenge: dict[str, Any]) -> str:
+    """The name of a challenge's Service; "" while there is none."""
     services = suite.cluster.client.items("Service", challenge["metadata"]["namespace"])
-    return next(s for s in services if owned_by(challenge, s))
+    return next((str(s["metadata"]["name"]) for s in services if owned_by(challenge, s)), "")
 
 
 def true(o: dict[str, Any], kind: str) -> bool:

@@ -29,8 +29,6 @@ from kube import Client, KubeError, path  # noqa: E402
 from kubelet import BRIDGE, NODE_IP, Kubelet, ip  # noqa: E402
 from pebble import SYSTEM as ACME, Pebble  # noqa: E402
 
-# An address for Cluster.resolve: the servers of the name do not work.
-SERVFAIL = "SERVFAIL"
 T = TypeVar("T")
 
 
@@ -145,7 +143,7 @@ class Cluster:
         self.operator = harness.Operator().start()
 
     def acme(self, name: str = "main", **options: Any) -> Pebble:
-        """An ACME server, and cert-manager; `options` are a Pebble's."""
+        """An ACME server, and cert-manager; `options` are a Pebble's, and count the first time."""
         self.install_cert_manager()
         if name not in self._acme:
             server = self._acme[name] = Pebble(self.client, self.dir / "pebble", name, **options)
@@ -154,13 +152,13 @@ class Cluster:
         return self._acme[name]
 
     def install_cert_manager(self) -> None:
-        """Does nothing from the second call on."""
+        """From the second call on it does nothing."""
         if self.kubelet.running(certmanager.SYSTEM, "cert-manager"):
             return
 
         def install() -> None:
             certmanager.install(self.client)
-            until("objects may be owned by a Certificate", self._ownable, 60, 0.5)
+            until("Secrets may be owned by a Certificate", self._ownable, 60, 0.5)
             self.client.apply(certmanager.controllers())
             self.wait_ready(certmanager.SYSTEM, "cert-manager")
 
@@ -184,7 +182,7 @@ class Cluster:
         return True
 
     def resolve(self, name: str, address: str) -> None:
-        """What DNS says of this name, or of *.b."""
+        """What DNS says of this name or, for *.b, of all under b; BROKEN: the servers fail."""
         self._zone[name] = address
         lines = "".join(f"{n} {a}\n" for n, a in self._zone.items())
         meta = {"namespace": ZONE[0], "name": ZONE[1]}

@@ -28,7 +28,9 @@ from kube import Client, KubeError
 
 DNS_IP = "10.0.0.10"
 ZONE = ("kube-system", "e2e-dns")
-SERVFAIL, NXDOMAIN = 2, 3
+BROKEN = "SERVFAIL"
+# What DNS answers for these addresses: NXDOMAIN, SERVFAIL.
+CODES = {"": 3, BROKEN: 2}
 Key = tuple[str, str]
 
 
@@ -231,7 +233,7 @@ class Dns(asyncio.DatagramProtocol):
         end = at + 5
         (kind,) = struct.unpack(">H", data[at + 1 : at + 3])
         address = self.network.address(name)
-        code = {"": NXDOMAIN, "SERVFAIL": SERVFAIL}.get(address, 0)
+        code = CODES.get(address, 0)
         answers = 1 if code == 0 and kind == 1 else 0
         head = data[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, answers, 0, 0)
         reply = head + data[12:end]

@@ -13,7 +13,8 @@ from typing import Any
 import acme
 import objects as o
 import suite
-from cluster import SERVFAIL, until
+from cluster import until
+from clusternet import BROKEN
 from pebble import Pebble
 from suite import NS, backend
 from traffic import Load, ask
@@ -46,7 +47,7 @@ class ByHand(acme.HttpsTest):
         self.addCleanup(client.delete, "Issuer", NS, name)
         client.apply(acme.issuer(name, server))
         # A request that comes before the account is registered is looked at again 5 s later.
-        until("the Issuer", lambda: acme.true(client.get("Issuer", NS, name), "Ready"))
+        until("the Issuer is ready", lambda: acme.true(client.get("Issuer", NS, name), "Ready"))
         self.addCleanup(client.delete, "Certificate", NS, name)
         client.apply(acme.certificate(name, name, *hosts, temporary=temporary))
 
@@ -92,12 +93,14 @@ class ByHand(acme.HttpsTest):
         """The name's DNS fails at first, then the solver's Service is lost."""
         host = "mend.demo.test"
         server = suite.cluster.acme()
-        suite.cluster.resolve(host, SERVFAIL)
+        suite.cluster.resolve(host, BROKEN)
         self.begin("mend", MEND, host)
         self.order("mend", server, host)
         challenge = acme.challenge(host)
         until("the challenge says why", lambda: "lookup" in acme.reason(challenge), 60)
-        suite.cluster.client.delete("Service", NS, acme.solver(challenge)["metadata"]["name"])
+        lost = acme.solver(challenge)
+        suite.cluster.client.delete("Service", NS, lost)
+        until("another Service", lambda: acme.solver(challenge) not in ("", lost))
         suite.cluster.resolve(host, MEND)
         self.routed(MEND, host)
         self.issued("mend")

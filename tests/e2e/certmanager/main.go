@@ -42,10 +42,9 @@ const workers = 5
 func options() controller.ContextOptions {
 	kubeconfig := flag.String("kubeconfig", "", "without it, the pod's service account")
 	namespace := flag.String("cluster-resource-namespace", "cert-manager", "where a ClusterIssuer's Secrets are")
-	image := flag.String("acme-http01-solver-image", "quay.io/jetstack/cert-manager-acmesolver:v1.21.2", "")
+	image := flag.String("acme-http01-solver-image", "", "of the pods that answer challenges")
 	nameservers := flag.String("acme-http01-solver-nameservers", "", "HOST:PORT,… for self-checks, not the system's")
 	retry := flag.Duration("dns01-check-retry-period", 10*time.Second, "between self-checks, of HTTP-01 too")
-	backoff := flag.Duration("certificate-request-minimum-backoff-duration", time.Hour, "after a failed issuance")
 	flag.Parse()
 
 	var servers []string
@@ -69,7 +68,7 @@ func options() controller.ContextOptions {
 		},
 		CertificateOptions: controller.CertificateOptions{
 			CopiedAnnotationPrefixes:                 []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
-			CertificateRequestMinimumBackoffDuration: *backoff,
+			CertificateRequestMinimumBackoffDuration: time.Hour,
 			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
 		},
 		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
