@@ -9,6 +9,9 @@
 #define COMMON_MANAGED_BY       "app.kubernetes.io/managed-by"
 #define COMMON_MANAGED_BY_VALUE "meshgateway-operator"
 
+/* Ingress class of the solvers of challenges that the operator routes; nobody else serves it. */
+#define COMMON_SOLVER_CLASS "meshgateway-acme"
+
 /*
  * The labels of every object: ours, then `defaults` (of this object only), then spec.labels, then
  * `own` (what the spec says about this object). Later ones win, but nobody changes gateway-name,

@@ -134,6 +134,10 @@ static const char *remedy(const char *kind)
          "autoscaling.external"},
         {"PodDisruptionBudget",
          "it has one when two replicas are certain, or podDisruptionBudget is set"},
+        {"Gateway", "it has one when servers is set"},
+        {"VirtualService", "it has one when a server with tls.certificate is redirected"},
+        {"Issuer", "it has one when acme.server is set"},
+        {"Certificate", "it has one for each server with tls.certificate"},
     };
     for (size_t i = 0; i < ARRAY_LEN(remedies); i++)
         if (strcmp(remedies[i].kind, kind) == 0)

@@ -4,18 +4,28 @@
 #include "templates/kinds.h"
 #include "templates/overlay.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* In step with templates_kinds. */
-static json_t *(*const render[])(const struct meshgateway *gw) = {
-    serviceaccount_render,
-    rolebinding_render,
-    deployment_render,
-    service_render,
-    hpa_render,
-    pdb_render,
+/* A kind of which a gateway has one object at most has `one`, the others `many`. */
+struct row {
+    const struct object_kind *kind;
+    json_t *(*one)(const struct meshgateway *gw);
+    json_t *(*many)(const struct meshgateway *gw, const struct templates_live *live,
+                    const char *name);
+};
+
+static const struct row rows[] = {
+    {&object_service_account, serviceaccount_render, NULL},
+    {&object_role_binding, rolebinding_render, NULL},
+    {&object_deployment, deployment_render, NULL},
+    {&object_service, service_render, NULL},
+    {&object_hpa, hpa_render, NULL},
+    {&object_pdb, pdb_render, NULL},
+    {&object_gateway, NULL, gateway_render},
+    {&object_virtual_service, NULL, virtualservice_render},
+    {&object_issuer, NULL, issuer_render},
+    {&object_certificate, NULL, certificate_render},
 };
 
 const struct object_kind *const templates_kinds[] = {
@@ -28,24 +38,74 @@ const struct object_kind *const templates_kinds[] = {
     NULL,
 };
 
-_Static_assert(ARRAY_LEN(render) + 1 == ARRAY_LEN(templates_kinds), "one function a kind");
+const struct object_kind *const templates_optional_kinds[] = {
+    &object_gateway,
+    &object_virtual_service,
+    &object_issuer,
+    &object_certificate,
+    NULL,
+};
 
-static json_t *render_kind(const struct meshgateway *gw, size_t i, struct problems *problems)
+_Static_assert(ARRAY_LEN(rows) + 2 ==
+                   ARRAY_LEN(templates_kinds) + ARRAY_LEN(templates_optional_kinds),
+               "one row a kind");
+
+static bool is_served(const struct object_kind *kind, const struct templates_live *live)
 {
-    json_t *object = render[i](gw);
-    return object ? overlay_apply(gw, templates_kinds[i], object, problems) : NULL;
+    if (!live)
+        return true;
+    if (kind->group == object_gateway.group)
+        return live->have_istio;
+    return kind->group != object_issuer.group || live->have_cert_manager;
+}
+
+static void add(struct templates_list *list, const struct meshgateway *gw,
+                const struct object_kind *kind, json_t *object, struct problems *problems)
+{
+    list->items = xrealloc(list->items, (list->count + 1) * sizeof(*list->items));
+    list->items[list->count++] =
+        (struct templates_item){kind, overlay_apply(gw, kind, object, problems)};
+}
+
+/* The objects of a kind or, with a name, that one at most. */
+static void render(const struct meshgateway *gw, const struct templates_live *live,
+                   const struct row *row, const char *name, struct templates_list *list,
+                   struct problems *problems)
+{
+    if (!is_served(row->kind, live))
+        return;
+    if (row->one) {
+        json_auto_t *object = row->one(gw);
+        if (object && kinds_wants(name, object_name(object)))
+            add(list, gw, row->kind, TAKE(object), problems);
+        return;
+    }
+    json_auto_t *objects = row->many(gw, live, name);
+    size_t i;
+    json_t *object;
+    json_array_foreach (objects, i, object)
+        add(list, gw, row->kind, json_incref(object), problems);
+}
+
+static void render_all(const struct meshgateway *gw, const struct templates_live *live,
+                       struct templates_list *ret, struct problems *problems)
+{
+    *ret = (struct templates_list){.items = NULL};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        render(gw, live, &rows[i], NULL, ret, problems);
 }
 
 static void check_overlays(const struct meshgateway *gw, struct problems *problems)
 {
-    const struct object_kind *rendered[ARRAY_LEN(render)];
-    size_t count = 0;
-    for (size_t i = 0; gw->overlays && i < ARRAY_LEN(render); i++) {
-        json_auto_t *object = render_kind(gw, i, problems);
-        if (object)
-            rendered[count++] = templates_kinds[i];
-    }
-    overlay_check_kinds(gw, rendered, count, problems);
+    struct templates_list list;
+    if (!gw->overlays)
+        return;
+    render_all(gw, NULL, &list, problems);
+    AUTO_FREE const struct object_kind **rendered = xcalloc(list.count, sizeof(*rendered));
+    for (size_t i = 0; i < list.count; i++)
+        rendered[i] = list.items[i].kind;
+    overlay_check_kinds(gw, rendered, list.count, problems);
+    templates_list_done(&list);
 }
 
 int templates_parse(json_t *object, const struct config *config, struct meshgateway *ret,
@@ -66,31 +126,28 @@ int templates_parse(json_t *object, const struct config *config, struct meshgate
     return -1;
 }
 
-void templates_render(const struct meshgateway *gw, struct templates_list *ret)
+/*
+ * templates_parse has seen to it that overlays apply; but for one that needs what the live world
+ * does not have yet, a server whose certificate is missing, and it waits for that.
+ */
+void templates_render(const struct meshgateway *gw, const struct templates_live *live,
+                      struct templates_list *ret)
 {
-    AUTO_PROBLEMS struct problems none = PROBLEMS_INIT;
-    *ret = (struct templates_list){.items = xcalloc(ARRAY_LEN(render), sizeof(*ret->items))};
-    for (size_t i = 0; i < ARRAY_LEN(render); i++) {
-        json_t *object = render_kind(gw, i, &none);
-        if (object)
-            ret->items[ret->count++] = (struct templates_item){templates_kinds[i], object};
-    }
-    assert(none.count == 0); /* templates_parse has seen to it */
+    AUTO_PROBLEMS struct problems waiting = PROBLEMS_INIT;
+    render_all(gw, live, ret, &waiting);
 }
 
-json_t *templates_render_one(const struct meshgateway *gw, const struct object_kind *kind,
-                             const char *name)
+json_t *templates_render_one(const struct meshgateway *gw, const struct templates_live *live,
+                             const struct object_kind *kind, const char *name)
 {
-    AUTO_PROBLEMS struct problems none = PROBLEMS_INIT;
-    for (size_t i = 0; i < ARRAY_LEN(render); i++) {
-        if (templates_kinds[i] != kind)
-            continue;
-        json_auto_t *object = render_kind(gw, i, &none);
-        assert(none.count == 0); /* templates_parse has seen to it */
-        if (object && strcmp(object_name(object), name) == 0)
-            return json_incref(object);
-    }
-    return NULL;
+    AUTO_PROBLEMS struct problems waiting = PROBLEMS_INIT;
+    struct templates_list list = {.items = NULL};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].kind == kind)
+            render(gw, live, &rows[i], name, &list, &waiting);
+    json_t *object = list.count > 0 ? json_incref(list.items[0].object) : NULL;
+    templates_list_done(&list);
+    return object;
 }
 
 void templates_list_done(struct templates_list *list)

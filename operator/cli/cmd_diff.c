@@ -232,7 +232,7 @@ static void get_after(struct differ *d, struct pair *pairs, size_t count, const 
 static struct pair *pairs_of(const struct meshgateway *gw, size_t *ret_count)
 {
     struct templates_list list;
-    templates_render(gw, &list);
+    templates_render(gw, NULL, &list);
     size_t kinds = 0, count = 0;
     while (templates_kinds[kinds])
         kinds++;

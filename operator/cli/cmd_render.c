@@ -66,7 +66,7 @@ struct renderer {
 static void render_objects(struct renderer *r, const struct meshgateway *gw)
 {
     struct templates_list list;
-    templates_render(gw, &list);
+    templates_render(gw, NULL, &list);
     for (size_t i = 0; i < list.count; i++)
         json_array_append(r->objects, list.items[i].object);
     templates_list_done(&list);

@@ -41,7 +41,7 @@ void report_objects_of(json_t *gateway, struct report_objects *ret)
     config_init(&config);
     if (templates_parse(copy, &config, &gw, &ret->problems) == 0) {
         struct templates_list list;
-        templates_render(&gw, &list);
+        templates_render(&gw, NULL, &list);
         for (size_t i = 0; i < list.count; i++)
             add_object(ret, list.items[i].kind, object_name(list.items[i].object), true);
         templates_list_done(&list);

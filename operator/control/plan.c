@@ -44,7 +44,7 @@ static void adapt(json_t *object, const struct object_kind *kind, const char *ga
 json_t *plan_desired(const struct meshgateway *gw, const struct object_kind *kind, const char *name,
                      const struct store_gateway *known)
 {
-    json_t *object = templates_render_one(gw, kind, name);
+    json_t *object = templates_render_one(gw, NULL, kind, name);
     if (object)
         adapt(object, kind, gw->name, known);
     return object;
@@ -179,7 +179,7 @@ void plan_make(const struct meshgateway *gw, const struct store_gateway *known, 
 {
     *ret = (struct plan){.steps = NULL};
     struct templates_list list;
-    templates_render(gw, &list);
+    templates_render(gw, NULL, &list);
     for (size_t i = 0; i < list.count; i++)
         plan_item(ret, &list.items[i], gw->name, known);
     const struct store_child *child;

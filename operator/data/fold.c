@@ -2,23 +2,11 @@
 #include "data/fold.h"
 
 #include "data/jx.h"
+#include "data/server.h"
+#include "data/shape.h"
 
 #include <stdint.h>
 #include <string.h>
-
-enum shape {
-    SHAPE_GROUP, /* an object whose members have rows of their own */
-    SHAPE_STRING,
-    SHAPE_BOOL,
-    SHAPE_COUNT, /* an integer that Kubernetes stores as int32, not negative */
-    SHAPE_COUNT_OR_STRING,
-    SHAPE_OBJECT,
-    SHAPE_STRING_MAP,
-    SHAPE_STRINGS,
-    SHAPE_OBJECTS,
-    SHAPE_NAMED,   /* a list of objects, each with a name */
-    SHAPE_PATCHES, /* a list of objects in which null means something */
-};
 
 struct field {
     const char *path;
@@ -26,7 +14,7 @@ struct field {
     const char *shorthand; /* the original API's name of it, NULL when there is none */
 };
 
-/* Every field of the spec but `ports`, groups before their members. */
+/* Every field of the spec but `ports` and `servers`, groups before their members. */
 static const struct field fields[] = {
     {"type", SHAPE_STRING, NULL},
     {"labels", SHAPE_STRING_MAP, NULL},
@@ -130,96 +118,24 @@ static const struct field fields[] = {
     {"istioControlPlane.name", SHAPE_STRING, NULL},
     {"istioControlPlane.namespace", SHAPE_STRING, NULL},
 
+    {"acme", SHAPE_GROUP, NULL},
+    {"acme.server", SHAPE_STRING, NULL},
+    {"acme.email", SHAPE_STRING, NULL},
+    {"acme.externalAccountBinding", SHAPE_OBJECT, NULL},
+    {"acme.preferredChain", SHAPE_STRING, NULL},
+    {"acme.profile", SHAPE_STRING, NULL},
+    {"acme.caBundle", SHAPE_STRING, NULL},
+    {"acme.privateKeySecretName", SHAPE_STRING, NULL},
+    {"acme.solver", SHAPE_GROUP, NULL},
+    {"acme.solver.podTemplate", SHAPE_OBJECT, NULL},
+    {"acme.solver.waitInsteadOfSelfCheck", SHAPE_STRING, NULL},
+    {"acme.issuerRef", SHAPE_OBJECT, NULL},
+
     {"overlays", SHAPE_PATCHES, NULL},
 };
 
 /* Fields of the API that this version cannot fulfil: it says so rather than ignore them. */
-static const char *const unsupported[] = {"acme", "monitoring", "servers"};
-
-static bool is_count(const json_t *value)
-{
-    return json_is_integer(value) && json_integer_value(value) >= 0 &&
-           json_integer_value(value) <= INT32_MAX;
-}
-
-/* Adds a problem and returns false unless ok. `member` is appended to the path. */
-static bool expect(bool ok, struct problems *problems, const char *path, const char *member,
-                   const char *what)
-{
-    if (ok)
-        return true;
-    AUTO_FREE char *full = xasprintf("spec.%s%s", path, member);
-    problems_add(problems, full, "%s", what);
-    return false;
-}
-
-static bool check_map(const json_t *map, const char *path, struct problems *problems)
-{
-    if (!expect(json_is_object(map), problems, path, "", "must be an object"))
-        return false;
-    bool ok = true;
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)map, key, value) {
-        AUTO_FREE char *member = xasprintf("[\"%s\"]", key);
-        ok &= expect(json_is_string(value), problems, path, member, "must be a string");
-    }
-    return ok;
-}
-
-static bool check_list(const json_t *list, enum shape shape, const char *path,
-                       struct problems *problems)
-{
-    if (!expect(json_is_array(list), problems, path, "", "must be a list"))
-        return false;
-    bool ok = true;
-    size_t i;
-    json_t *element;
-    json_array_foreach (list, i, element) {
-        AUTO_FREE char *member = xasprintf("[%zu]", i);
-        if (shape == SHAPE_STRINGS) {
-            ok &= expect(json_is_string(element), problems, path, member, "must be a string");
-            continue;
-        }
-        bool object = expect(json_is_object(element), problems, path, member, "must be an object");
-        ok &= object;
-        if (shape != SHAPE_NAMED || !object)
-            continue;
-        AUTO_FREE char *name = xasprintf("[%zu].name", i);
-        ok &= expect(jx_str(element, "name", "")[0] != '\0', problems, path, name, "is required");
-    }
-    return ok;
-}
-
-static bool check(const json_t *value, enum shape shape, const char *path,
-                  struct problems *problems)
-{
-    switch (shape) {
-    case SHAPE_STRING:
-        return expect(json_is_string(value), problems, path, "", "must be a string");
-    case SHAPE_BOOL:
-        return expect(json_is_boolean(value), problems, path, "", "must be true or false");
-    case SHAPE_COUNT:
-        return expect(is_count(value), problems, path, "", "must be a whole number, 0 or more");
-    case SHAPE_COUNT_OR_STRING:
-        return expect(is_count(value) || json_is_string(value),
-                      problems,
-                      path,
-                      "",
-                      "must be a whole number or a percentage");
-    case SHAPE_GROUP:
-    case SHAPE_OBJECT:
-        return expect(json_is_object(value), problems, path, "", "must be an object");
-    case SHAPE_STRING_MAP:
-        return check_map(value, path, problems);
-    case SHAPE_STRINGS:
-    case SHAPE_OBJECTS:
-    case SHAPE_NAMED:
-    case SHAPE_PATCHES:
-        return check_list(value, shape, path, problems);
-    }
-    return false;
-}
+static const char *const unsupported[] = {"monitoring"};
 
 static json_t *copy_without_nulls(const json_t *value)
 {
@@ -238,7 +154,7 @@ static void fold_field(const json_t *spec, const struct field *field, json_t *ca
         value = shorthand;
         path = field->shorthand;
     }
-    if (jx_empty(value) || !check(value, field->shape, path, problems))
+    if (jx_empty(value) || !shape_check(value, field->shape, path, problems))
         return;
     if (field->shape == SHAPE_PATCHES)
         jx_set(canonical, field->path, json_deep_copy(value));
@@ -248,29 +164,32 @@ static void fold_field(const json_t *spec, const struct field *field, json_t *ca
 
 static bool check_port(const json_t *port, const char *path, struct problems *problems)
 {
-    if (!expect(json_is_object(port), problems, path, "", "must be an object"))
+    if (!shape_expect(json_is_object(port), problems, path, "", "must be an object"))
         return false;
     json_int_t number = jx_int(port, "port", 0);
-    bool ok = expect(number >= 1 && number <= UINT16_MAX,
-                     problems,
-                     path,
-                     ".port",
-                     "must be a port number, 1 to 65535");
+    bool ok = shape_expect(number >= 1 && number <= UINT16_MAX,
+                           problems,
+                           path,
+                           ".port",
+                           "must be a port number, 1 to 65535");
     const json_t *target = jx_get(port, "targetPort");
     json_int_t target_number = json_is_integer(target) ? json_integer_value(target) : 1;
-    ok &= expect(jx_empty(target) || json_is_string(target) ||
-                     (json_is_integer(target) && target_number >= 1 && target_number <= UINT16_MAX),
-                 problems,
-                 path,
-                 ".targetPort",
-                 "must be a port number, 1 to 65535, or the name of a container port");
+    ok &= shape_expect(
+        jx_empty(target) || json_is_string(target) ||
+            (json_is_integer(target) && target_number >= 1 && target_number <= UINT16_MAX),
+        problems,
+        path,
+        ".targetPort",
+        "must be a port number, 1 to 65535, or the name of a container port");
     const json_t *node = jx_get(port, "nodePort");
-    ok &= expect(!node || is_count(node), problems, path, ".nodePort", "must be a port number");
+    ok &= shape_expect(
+        !node || shape_is_count(node), problems, path, ".nodePort", "must be a port number");
     static const char *const strings[] = {"name", "protocol", "appProtocol"};
     for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
         const json_t *value = jx_get(port, strings[i]);
         AUTO_FREE char *member = xasprintf(".%s", strings[i]);
-        ok &= expect(!value || json_is_string(value), problems, path, member, "must be a string");
+        ok &= shape_expect(
+            !value || json_is_string(value), problems, path, member, "must be a string");
     }
     return ok;
 }
@@ -302,7 +221,8 @@ static json_t *fold_port(const json_t *port)
 static json_t *fold_ports(const json_t *ports, struct problems *problems)
 {
     json_t *folded = json_array();
-    if (jx_empty(ports) || !expect(json_is_array(ports), problems, "ports", "", "must be a list"))
+    if (jx_empty(ports) ||
+        !shape_expect(json_is_array(ports), problems, "ports", "", "must be a list"))
         return folded;
     size_t i;
     json_t *port;
@@ -322,11 +242,14 @@ json_t *fold_spec(const json_t *spec, struct problems *problems)
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         fold_field(spec, &fields[i], canonical, problems);
     for (size_t i = 0; i < ARRAY_LEN(unsupported); i++)
-        expect(jx_empty(json_object_get(spec, unsupported[i])),
-               problems,
-               unsupported[i],
-               "",
-               "is not supported by this version of the operator");
+        shape_expect(jx_empty(json_object_get(spec, unsupported[i])),
+                     problems,
+                     unsupported[i],
+                     "",
+                     "is not supported by this version of the operator");
     json_object_set_new(canonical, "ports", fold_ports(json_object_get(spec, "ports"), problems));
+    json_auto_t *servers = server_fold(json_object_get(spec, "servers"), problems);
+    if (json_array_size(servers) > 0)
+        json_object_set(canonical, "servers", servers);
     return canonical;
 }

@@ -5,8 +5,10 @@
 #include "data/jx.h"
 #include "data/proxy.h"
 #include "data/rules.h"
+#include "data/servercheck.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DRAIN_SECONDS     30
@@ -50,6 +52,7 @@ static void apply_defaults(json_t *spec, const char *name, const struct config *
     if (jx_bool(spec, "deployment.hostNetwork", false))
         proxy_set_default(spec, "deployment.dnsPolicy", STR("ClusterFirstWithHostNet"));
     proxy_merge(spec, config);
+    server_defaults(spec, name);
 }
 
 static void read_identity(struct meshgateway *gw)
@@ -140,9 +143,18 @@ static void read_spec(struct meshgateway *gw)
     gw->service_account_create = jx_bool(spec, "serviceAccount.create", true);
     gw->service_account_annotations = jx_object(spec, "serviceAccount.annotations");
     gw->overlays = jx_array(spec, "overlays");
+    gw->servers = server_read(spec, &gw->server_count);
+    gw->acme = jx_get(spec, "acme.server") ? jx_object(spec, "acme") : NULL;
     read_scale(gw);
     read_deployment(gw);
     read_proxy(gw);
+}
+
+static int hand_over(const struct problems *found, struct problems *problems)
+{
+    for (size_t i = 0; i < found->count; i++)
+        problems_add(problems, found->items[i].path, "%s", found->items[i].message);
+    return found->count > 0 ? -1 : 0;
 }
 
 int meshgateway_parse(json_t *object, const struct config *config, struct meshgateway *ret,
@@ -155,14 +167,18 @@ int meshgateway_parse(json_t *object, const struct config *config, struct meshga
     json_auto_t *spec = fold_spec(json_object_get(object, "spec"), &found);
     check_values(spec, &found);
     rules_check(object, &found);
-    for (size_t i = 0; i < found.count; i++)
-        problems_add(problems, found.items[i].path, "%s", found.items[i].message);
-    if (found.count > 0)
+    if (hand_over(&found, problems) < 0)
         return -1;
     apply_defaults(spec, name, config);
-    *ret = (struct meshgateway){.object = json_incref(object), .spec = TAKE(spec)};
-    read_identity(ret);
-    read_spec(ret);
+    struct meshgateway gw = {.object = json_incref(object), .spec = TAKE(spec)};
+    read_identity(&gw);
+    read_spec(&gw);
+    servercheck(&gw, &found);
+    if (hand_over(&found, problems) < 0) {
+        meshgateway_done(&gw);
+        return -1;
+    }
+    *ret = gw;
     return 0;
 }
 
@@ -170,5 +186,6 @@ void meshgateway_done(struct meshgateway *gw)
 {
     json_decref(gw->object);
     json_decref(gw->spec);
+    free(gw->servers);
     *gw = (struct meshgateway){.object = NULL};
 }

@@ -3,7 +3,7 @@
  * A MeshGateway as the templates see it: shorthands folded into the canonical fields, unset values
  * dropped, defaults applied, the operator's configuration merged in, validated.
  *
- * The struct owns `object` and `spec`; its strings and json_t fields borrow from them. Nobody
+ * The struct owns `object`, `spec` and `servers`; all else borrows from them. Nobody
  * changes them. Same object and configuration in, same struct out; the configuration may go away
  * afterwards. Strings are "" and json_t fields NULL when there is nothing, unless said otherwise.
  */
@@ -11,6 +11,7 @@
 
 #include "data/config.h"
 #include "data/problems.h"
+#include "data/server.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -72,6 +73,10 @@ struct meshgateway {
     const char *log_level;
     const char *component_log_level;
     const json_t *proxy_config; /* Istio's ProxyConfig, complete, never NULL */
+
+    struct server *servers; /* owned; in the order of spec.servers */
+    size_t server_count;
+    const json_t *acme; /* spec.acme when it asks for an Issuer of the gateway's own, else NULL */
 
     const json_t *overlays; /* array; a null in a patch means something */
 };

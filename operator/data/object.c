@@ -14,6 +14,12 @@ const struct object_kind object_hpa = {
     "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"};
 const struct object_kind object_pdb = {
     "policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+const struct object_kind object_gateway = {"networking.istio.io", "v1", "gateways", "Gateway"};
+const struct object_kind object_virtual_service = {
+    "networking.istio.io", "v1", "virtualservices", "VirtualService"};
+const struct object_kind object_issuer = {"cert-manager.io", "v1", "issuers", "Issuer"};
+const struct object_kind object_certificate = {
+    "cert-manager.io", "v1", "certificates", "Certificate"};
 const struct object_kind object_event = {"events.k8s.io", "v1", "events", "Event"};
 const struct object_kind object_config_map = {"", "v1", "configmaps", "ConfigMap"};
 const struct object_kind object_ns = {"", "v1", "namespaces", "Namespace"};

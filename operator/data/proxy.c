@@ -115,7 +115,6 @@ static void merge_explicit(json_t *spec, const struct config *config, bool anoth
     proxy_set_default(spec, "proxy.trustDomain", STR(config->trust_domain));
     proxy_set_default(spec, "proxy.meshID", STR(config->mesh_id));
     proxy_set_default(spec, "proxy.meshID", REF(jx_get(spec, "proxy.trustDomain")));
-    proxy_set_default(spec, "proxy.clusterDomain", STR(config->cluster_domain));
     proxy_set_default(spec, "proxy.network", STR(config->network));
     proxy_set_default(spec, "proxy.logLevel", STR(config->log_level));
     proxy_set_default(spec, "proxy.componentLogLevel", STR(config->component_log_level));
@@ -149,6 +148,7 @@ void proxy_merge(json_t *spec, const struct config *config)
         spec, "proxy.istioNamespace", REF(jx_get(spec, "istioControlPlane.namespace")));
     bool another = is_another(spec, config);
     proxy_set_default(spec, "proxy.revision", STR(config->revision));
+    proxy_set_default(spec, "proxy.clusterDomain", STR(config->cluster_domain));
     if (!another)
         jx_set(spec,
                "proxy.taggedRevision",

@@ -11,10 +11,11 @@
 static void check_rendered(const struct meshgateway *gw)
 {
     struct templates_list list;
-    templates_render(gw, &list);
+    templates_render(gw, NULL, &list);
     for (size_t i = 0; i < list.count; i++) {
         const json_t *object = list.items[i].object;
-        json_auto_t *again = templates_render_one(gw, list.items[i].kind, object_name(object));
+        json_auto_t *again =
+            templates_render_one(gw, NULL, list.items[i].kind, object_name(object));
         if (!json_equal(object, again) || object_name(object)[0] == '\0')
             abort();
         AUTO_FREE char *text = jx_compact(object);

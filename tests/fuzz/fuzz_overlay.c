@@ -51,8 +51,8 @@ static void overlay(const struct object_kind *kind, const char *type, const json
                                                F("type", STR(type)),
                                                F("patch", json_deep_copy(patch))))))));
     if (templates_parse(gateway, &config, &gw, &problems) == 0) {
-        json_auto_t *one = templates_render_one(&gw, kind, "g");
-        json_auto_t *again = templates_render_one(&gw, kind, "g");
+        json_auto_t *one = templates_render_one(&gw, NULL, kind, "g");
+        json_auto_t *again = templates_render_one(&gw, NULL, kind, "g");
         require(one && json_equal(one, again));
         meshgateway_done(&gw);
     } else {

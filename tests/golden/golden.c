@@ -20,7 +20,7 @@
 static void render_into(const struct meshgateway *gw, struct strbuf *out)
 {
     struct templates_list list;
-    templates_render(gw, &list);
+    templates_render(gw, NULL, &list);
     for (size_t i = 0; i < list.count; i++) {
         if (out->len > 0)
             strbuf_adds(out, "---\n");

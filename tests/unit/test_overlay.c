@@ -80,8 +80,8 @@ static json_t *render(const char *overlays, const struct object_kind *kind)
     struct meshgateway gw;
     int rc = parse(overlays, &gw, &problems);
     ck_assert_msg(rc == 0, "%s", rc < 0 ? problems.items[0].message : "");
-    json_t *one = templates_render_one(&gw, kind, "g");
-    json_auto_t *again = templates_render_one(&gw, kind, "g");
+    json_t *one = templates_render_one(&gw, NULL, kind, "g");
+    json_auto_t *again = templates_render_one(&gw, NULL, kind, "g");
     ck_assert(json_equal(one, again));
     meshgateway_done(&gw);
     return one;

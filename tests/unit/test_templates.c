@@ -10,7 +10,7 @@ static json_t *render(const char *text, const struct object_kind *kind)
     struct meshgateway gw;
     gateway_from_json(text, &gw);
     struct templates_list list;
-    templates_render(&gw, &list);
+    templates_render(&gw, NULL, &list);
     json_t *found = NULL;
     for (size_t i = 0; i < list.count; i++)
         if (list.items[i].kind == kind)
@@ -25,7 +25,7 @@ START_TEST(seed_renders_five_kinds)
     struct meshgateway gw;
     gateway_from_json(GATEWAY_SEED, &gw);
     struct templates_list list;
-    templates_render(&gw, &list);
+    templates_render(&gw, NULL, &list);
     ck_assert_uint_eq(list.count, 5);
     for (size_t i = 0; i < list.count; i++) {
         const json_t *object = list.items[i].object;
@@ -34,11 +34,11 @@ START_TEST(seed_renders_five_kinds)
         ck_assert_str_eq(object_namespace(object), "default");
         ck_assert_str_eq(jx_str(object, "kind", ""), list.items[i].kind->kind);
         ck_assert_ptr_null(jx_get(object, "metadata.ownerReferences"));
-        json_auto_t *one = templates_render_one(&gw, list.items[i].kind, "echo-ingress");
+        json_auto_t *one = templates_render_one(&gw, NULL, list.items[i].kind, "echo-ingress");
         ck_assert(json_equal(one, object));
-        ck_assert_ptr_null(templates_render_one(&gw, list.items[i].kind, "other"));
+        ck_assert_ptr_null(templates_render_one(&gw, NULL, list.items[i].kind, "other"));
     }
-    ck_assert_ptr_null(templates_render_one(&gw, &object_pdb, "echo-ingress"));
+    ck_assert_ptr_null(templates_render_one(&gw, NULL, &object_pdb, "echo-ingress"));
     templates_list_done(&list);
     meshgateway_done(&gw);
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What rendering needs to know of the live world beside the spec; whoever renders passes it in, so
+ * the templates stay pure. Where it is NULL nobody knows any world, as offline: every certificate
+ * counts as issued, there are no challenges, and all APIs are served.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct templates_live {
+    /*
+     * An object whose members are named after the Certificates of the gateway that have been issued
+     * once; the values do not matter. Who has been in it stays in it.
+     */
+    const json_t *issued;
+    /*
+     * An array of the gateway's live HTTP-01 challenges, in an order that does not change by
+     * itself: {dnsName, token, service, namespace, port}, of the Service of the solver.
+     */
+    const json_t *routes;
+    bool have_istio;        /* networking.istio.io/v1 is served */
+    bool have_cert_manager; /* cert-manager.io/v1 is served */
+};
