@@ -115,6 +115,11 @@ CERTIFICATE = [
         "self.?renewBefore.orValue('') == '' || !has(self.renewBeforePercentage)",
         "set renewBefore or renewBeforePercentage, not both",
     ),
+    rule(
+        "!has(self.dnsNames) || self.dnsNames.all(n, !n.contains(':') || isIP(n))",
+        "a name with a colon must be an IPv6 address",
+        path=".dnsNames",
+    ),
 ]
 
 ENDS_ELSEWHERE = "self.?mode.orValue('') in ['PASSTHROUGH', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL']"
@@ -132,16 +137,45 @@ TLS = [
         f"{ENDS_ELSEWHERE} || self.?credentialName.orValue('') != '' || has(self.certificate)",
         "set credentialName or certificate: this mode needs one",
     ),
+    rule(
+        "!(self.?mode.orValue('') in ['PASSTHROUGH', 'AUTO_PASSTHROUGH']) || (self.?minProtocolVersion.orValue('') == '' && "
+        "self.?maxProtocolVersion.orValue('') == '' && (!has(self.cipherSuites) || self.cipherSuites.size() == 0))",
+        "minProtocolVersion, maxProtocolVersion and cipherSuites have no effect with modes PASSTHROUGH and "
+        "AUTO_PASSTHROUGH",
+    ),
+    rule(
+        "!has(self.subjectAltNames) || self.subjectAltNames.size() == 0 || "
+        "self.?mode.orValue('') in ['MUTUAL', 'OPTIONAL_MUTUAL', 'ISTIO_MUTUAL']",
+        "subjectAltNames needs a mode with certificates of clients: MUTUAL, OPTIONAL_MUTUAL or ISTIO_MUTUAL",
+        path=".subjectAltNames",
+    ),
+    # The names sort as the versions do.
+    rule(
+        "!self.?minProtocolVersion.orValue('').startsWith('TLSV') || !self.?maxProtocolVersion.orValue('').startsWith('TLSV')"
+        " || self.minProtocolVersion <= self.maxProtocolVersion",
+        "minProtocolVersion must not be above maxProtocolVersion",
+        path=".minProtocolVersion",
+    ),
 ]
 
 SERVER = [
     rule("!self.?httpsRedirect.orValue(false) || has(self.tls)", "httpsRedirect needs tls", path=".httpsRedirect"),
+    rule(
+        "!self.?tls.?certificate.hasValue() || (has(self.tls.certificate.dnsNames) && self.tls.certificate.dnsNames.size() > 0)"
+        " || !self.hosts.exists(h, h == '*' || h.endsWith('/*'))",
+        "no certificate is for host *: list its names in tls.certificate.dnsNames",
+        path=".hosts",
+    ),
 ]
 
 SERVERS = [
     rule(
         "self.all(s, s.?name.orValue('') == '' || self.exists_one(t, t.?name.orValue('') == s.name))",
         "server names must be unique",
+    ),
+    rule(
+        "self.all(s, has(s.name) && s.name != '') || !self.exists(s, has(s.name) && s.name.matches('^server-[0-9]+$'))",
+        "server-<number> is what servers without a name are called: name all of them, or choose another name",
     ),
 ]
 
@@ -295,12 +329,13 @@ def autoscaling(used: Callable[[str], str]) -> list[Schema]:
 
 
 def port_found(field: str, names: tuple[str, ...], number: int) -> str:
-    """CEL over server s: an entry of ports fits s's field or, without that, the usual names and number."""
+    """CEL over server s: a TCP entry of ports fits s's field or, without that, the usual names and number."""
+    tcp = "p.?protocol.orValue('') in ['', 'TCP']"
     usual = " || ".join([*(f"p.?name.orValue('') == '{name}'" for name in names), f"p.port == {number}"])
     return (
         f"(has(s.{field}) && s.{field} != '' ? "
-        f"self.ports.exists(p, p.port == s.{field} || p.?name.orValue('') == s.{field}) : "
-        f"self.ports.exists(p, {usual}))"
+        f"self.ports.exists(p, {tcp} && (p.port == s.{field} || p.?name.orValue('') == s.{field})) : "
+        f"self.ports.exists(p, {tcp} && ({usual})))"
     )
 
 
@@ -322,7 +357,12 @@ def servers() -> list[Schema]:
         ),
         rule(
             f"{each}!has(s.httpPort) || s.httpPort == '' || {http})",
-            "httpPort must be the name or number of one of ports",
+            "httpPort must be the name or number of one of ports, with protocol TCP",
+            path=".servers",
+        ),
+        rule(
+            f"{each}!s.?httpsRedirect.orValue(false) || {http})",
+            "httpsRedirect needs an HTTP port: a port named http or http2 or with number 80, or httpPort set to one of ports",
             path=".servers",
         ),
         rule(

@@ -23,10 +23,14 @@ from schema import (
 
 CORE = "io.k8s.api.core.v1."
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-DNS_NAME = rf"{LABEL}(\.{LABEL})*"
+# No number: istiod refuses names that look like addresses.
+LAST_LABEL = "([0-9]*[a-z]([-a-z0-9]*[a-z0-9])?|[0-9]+-[-a-z0-9]*[a-z0-9])"
+DNS_NAME = rf"({LABEL}\.)*{LAST_LABEL}"
 # Istio's form: an optional namespace ("*", "." or a name), then a DNS name, a wildcard or all.
 HOST = rf"^(([*]|[.]|{LABEL})/)?([*]|([*]\.)?{DNS_NAME})$"
-CERTIFICATE_NAME = rf"^([*]\.)?{DNS_NAME}$|^[0-9a-f:.]+$"
+OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+# A rule looks closer at IPv6.
+CERTIFICATE_NAME = rf"^([*]\.)?{DNS_NAME}$|^({OCTET}\.){{3}}{OCTET}$|^[0-9a-f]*:[0-9a-f:.]*$"
 
 
 def secret_name(description: str) -> Schema:
@@ -54,7 +58,7 @@ def certificate() -> Schema:
         "issuerRef": issuer_ref("Who issues it. Defaults to the issuer of spec.acme."),
         "secretName": secret_name("Secret that receives key and certificate. Defaults to <gateway>-<server>-tls."),
         "dnsNames": array(
-            "Names in the certificate. Defaults to the server's hosts.",
+            "Names in the certificate; addresses, too. Defaults to the server's hosts.",
             text("", max_length=253, pattern=CERTIFICATE_NAME),
             max_items=100,
         ),
@@ -71,7 +75,7 @@ def certificate() -> Schema:
         "renewBefore": duration("Time before expiry at which it is renewed, such as 360h. Unset: a third of its lifetime."),
         "renewBeforePercentage": integer("The same in percent of the lifetime.", 1, 99),
         "usages": array(
-            "Key usages. Defaults to digital signature and server auth.", text("", max_length=64), max_items=32
+            "Key usages. Defaults to digital signature and server auth; for RSA also key encipherment.", text("", max_length=64), max_items=32
         ),
         "revisionHistoryLimit": integer("Old requests to keep. Defaults to 1.", 1),
         "secretTemplate": record(
@@ -133,7 +137,8 @@ def servers(types: Types) -> Schema:
                              "http2, else number 80."),
             "httpsPort": port("Entry of ports, by name or number, that serves HTTPS. Defaults to the one named https, "
                               "else number 443."),
-            "httpsRedirect": boolean("Whether HTTP is redirected to HTTPS. Defaults to true when the gateway ends TLS."),
+            "httpsRedirect": boolean("Whether HTTP is redirected to HTTPS. Defaults to true when the gateway ends TLS; a host "
+                                     "that is passed through has HTTP only with this or httpPort."),
             "tls": tls(),
         },
         required=("hosts",),
@@ -190,9 +195,9 @@ def acme(types: Types) -> Schema:
                     "Secret that holds the key, base64url encoded.",
                     {
                         "name": text("Name of the Secret.", max_length=253, pattern=DNS_SUBDOMAIN),
-                        "key": text("Key in the Secret.", max_length=253),
+                        "key": text("Key in the Secret.", max_length=253, pattern="^[-._a-zA-Z0-9]+$"),
                     },
-                    required=("name",),
+                    required=("name", "key"),
                 ),
             },
             required=("keyID", "keySecretRef"),

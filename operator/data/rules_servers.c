@@ -2,6 +2,7 @@
 #include "data/rules_servers.h"
 
 #include "data/jx.h"
+#include "data/rules_ports.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -18,12 +19,19 @@ static bool has(const json_t *object, const char *path)
     return jx_get(object, path) != NULL;
 }
 
+static bool is_tcp(const json_t *port)
+{
+    const char *protocol = jx_str(port, "protocol", "");
+    return protocol[0] == '\0' || strcmp(protocol, "TCP") == 0;
+}
+
 static bool any_port(const json_t *spec, const json_t *wanted)
 {
     size_t i;
     const json_t *port;
     json_array_foreach (jx_array(spec, "ports"), i, port)
-        if (json_equal(jx_get(port, "port"), wanted) || json_equal(jx_get(port, "name"), wanted))
+        if (is_tcp(port) &&
+            (json_equal(jx_get(port, "port"), wanted) || json_equal(jx_get(port, "name"), wanted)))
             return true;
     return false;
 }
@@ -34,8 +42,8 @@ static bool usual_port(const json_t *spec, const char *name, const char *other_n
     const json_t *port;
     json_array_foreach (jx_array(spec, "ports"), i, port) {
         const char *its_name = jx_str(port, "name", "");
-        if (jx_int(port, "port", 0) == number || strcmp(its_name, name) == 0 ||
-            strcmp(its_name, other_name) == 0)
+        if (is_tcp(port) && (jx_int(port, "port", 0) == number || strcmp(its_name, name) == 0 ||
+                             strcmp(its_name, other_name) == 0))
             return true;
     }
     return false;
@@ -96,6 +104,11 @@ static bool http_missing(const json_t *spec, const json_t *server)
     return !has(server, "tls") && !http_found(spec, server);
 }
 
+static bool redirect_from_nowhere(const json_t *spec, const json_t *server)
+{
+    return jx_bool(server, "httpsRedirect", false) && !http_found(spec, server);
+}
+
 static bool issuer_missing(const json_t *spec, const json_t *server)
 {
     return needs_own_issuer(spec, server) && !is_set(spec, "acme.server");
@@ -120,7 +133,10 @@ static const struct {
     {https_missing,
      "a server with tls needs an HTTPS port: a port named https or with number 443, or httpsPort "
      "set to one of ports"},
-    {http_wrong, "httpPort must be the name or number of one of ports"},
+    {http_wrong, "httpPort must be the name or number of one of ports, with protocol TCP"},
+    {redirect_from_nowhere,
+     "httpsRedirect needs an HTTP port: a port named http or http2 or with number 80, or httpPort "
+     "set to one of ports"},
     {http_missing,
      "a server without tls needs an HTTP port: a port named http or http2 or with number 80, or "
      "httpPort set to one of ports"},
@@ -131,12 +147,66 @@ static const struct {
     {too_many_names, "a certificate holds at most 100 names: use several servers"},
 };
 
+static bool is_one_of(const char *text, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcmp(text, *list) == 0)
+            return true;
+    return false;
+}
+
+static void check_versions(const json_t *tls, const struct fieldpath *path,
+                           struct problems *problems)
+{
+    const char *min = jx_str(tls, "minProtocolVersion", "");
+    const char *max = jx_str(tls, "maxProtocolVersion", "");
+    /* The names sort as the versions do. */
+    if (strncmp(min, "TLSV", 4) == 0 && strncmp(max, "TLSV", 4) == 0 && strcmp(min, max) > 0)
+        fieldpath_problem(FIELD(path, "minProtocolVersion"),
+                          problems,
+                          "minProtocolVersion must not be above maxProtocolVersion");
+}
+
+static void check_effects(const json_t *tls, const char *mode, const struct fieldpath *path,
+                          struct problems *problems)
+{
+    static const char *const passing[] = {"PASSTHROUGH", "AUTO_PASSTHROUGH", NULL};
+    static const char *const mutual[] = {"MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL", NULL};
+    if (is_one_of(mode, passing) &&
+        (is_set(tls, "minProtocolVersion") || is_set(tls, "maxProtocolVersion") ||
+         is_set(tls, "cipherSuites")))
+        fieldpath_problem(path,
+                          problems,
+                          "minProtocolVersion, maxProtocolVersion and cipherSuites have no effect "
+                          "with modes PASSTHROUGH and AUTO_PASSTHROUGH");
+    if (is_set(tls, "subjectAltNames") && !is_one_of(mode, mutual))
+        fieldpath_problem(FIELD(path, "subjectAltNames"),
+                          problems,
+                          "subjectAltNames needs a mode with certificates of clients: MUTUAL, "
+                          "OPTIONAL_MUTUAL or ISTIO_MUTUAL");
+    check_versions(tls, path, problems);
+}
+
+static void check_certificate(const json_t *certificate, const struct fieldpath *path,
+                              struct problems *problems)
+{
+    if (is_set(certificate, "renewBefore") && has(certificate, "renewBeforePercentage"))
+        fieldpath_problem(path, problems, "set renewBefore or renewBeforePercentage, not both");
+    size_t i;
+    const json_t *each;
+    json_array_foreach (jx_array(certificate, "dnsNames"), i, each)
+        if (json_is_string(each) && strchr(json_string_value(each), ':') &&
+            !rules_ports_is_ip(json_string_value(each)))
+            fieldpath_problem(
+                FIELD(path, "dnsNames"), problems, "a name with a colon must be an IPv6 address");
+}
+
 static void check_tls(const json_t *tls, const struct fieldpath *path, struct problems *problems)
 {
+    static const char *const elsewhere[] = {
+        "PASSTHROUGH", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", NULL};
     const char *mode = jx_str(tls, "mode", "");
-    bool ends_elsewhere = strcmp(mode, "PASSTHROUGH") == 0 ||
-                          strcmp(mode, "AUTO_PASSTHROUGH") == 0 ||
-                          strcmp(mode, "ISTIO_MUTUAL") == 0;
+    bool ends_elsewhere = is_one_of(mode, elsewhere);
     bool credential = is_set(tls, "credentialName");
     bool certificate = has(tls, "certificate");
     if (credential && certificate)
@@ -148,10 +218,39 @@ static void check_tls(const json_t *tls, const struct fieldpath *path, struct pr
                           "AUTO_PASSTHROUGH and ISTIO_MUTUAL");
     if (!ends_elsewhere && !credential && !certificate)
         fieldpath_problem(path, problems, "set credentialName or certificate: this mode needs one");
-    if (is_set(tls, "certificate.renewBefore") && has(tls, "certificate.renewBeforePercentage"))
-        fieldpath_problem(FIELD(path, "certificate"),
-                          problems,
-                          "set renewBefore or renewBeforePercentage, not both");
+    check_effects(tls, mode, path, problems);
+    check_certificate(jx_object(tls, "certificate"), FIELD(path, "certificate"), problems);
+}
+
+static bool certifies_everything(const json_t *server)
+{
+    size_t i;
+    const json_t *each;
+    if (!has(server, "tls.certificate") || is_set(server, "tls.certificate.dnsNames"))
+        return false;
+    json_array_foreach (jx_array(server, "hosts"), i, each) {
+        const char *host = json_string_value(each);
+        const char *slash = host ? strrchr(host, '/') : NULL;
+        if (host && strcmp(slash ? slash + 1 : host, "*") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "server-1" beside a server without a name, whose name may become the same. */
+static bool is_name_taken(const json_t *servers)
+{
+    bool unnamed = false, taken = false;
+    size_t i;
+    const json_t *server;
+    json_array_foreach (servers, i, server) {
+        const char *name = jx_str(server, "name", "");
+        size_t prefix = strlen("server-");
+        unnamed = unnamed || name[0] == '\0';
+        taken = taken || (strncmp(name, "server-", prefix) == 0 && name[prefix] &&
+                          name[prefix + strspn(name + prefix, "0123456789")] == '\0');
+    }
+    return unnamed && taken;
 }
 
 static bool is_name_twice(const json_t *servers, size_t index)
@@ -169,10 +268,20 @@ static void check_servers(const json_t *spec, const struct fieldpath *path,
     const json_t *servers = jx_array(spec, "servers");
     size_t i;
     const json_t *server;
+    if (is_name_taken(servers))
+        fieldpath_problem(path,
+                          problems,
+                          "server-<number> is what servers without a name are called: name all of "
+                          "them, or choose another name");
     json_array_foreach (servers, i, server) {
         const struct fieldpath *here = ELEMENT(path, i);
         if (jx_bool(server, "httpsRedirect", false) && !has(server, "tls"))
             fieldpath_problem(FIELD(here, "httpsRedirect"), problems, "httpsRedirect needs tls");
+        if (certifies_everything(server))
+            fieldpath_problem(
+                FIELD(here, "hosts"),
+                problems,
+                "no certificate is for host *: list its names in tls.certificate.dnsNames");
         if (jx_object(server, "tls"))
             check_tls(jx_object(server, "tls"), FIELD(here, "tls"), problems);
         if (is_name_twice(servers, i))

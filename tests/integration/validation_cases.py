@@ -172,6 +172,53 @@ def broken() -> Iterator[dict[str, Any]]:
         for tls in ({}, {"tls": {"credentialName": "a"}})
     )
     yield gateway({**FULL, "servers": [{"hosts": ["a"], "name": "x"}, {"hosts": ["b"], "name": "x"}]})
+    yield from (
+        gateway({**FULL, "servers": [{"hosts": ["a"], "name": name}, {"hosts": ["b"], "name": other}]})
+        for name in ("server-0", "server-1", "server-x", "server-")
+        for other in ("", "x")
+    )
+    yield from (server(hosts=[host]) for host in (*TEXTS, "a.1", "1", "a.1a", "a.1-2", "ns/a.1", "*.1", "a" * 64))
+    yield from (
+        server({"certificate": {"dnsNames": [name]}}, shared, hosts=["a.example.com"])
+        for name in (*TEXTS, "2001:db8::g", ":", "::", "192.0.2", "192.0.2.1", "a.1", "a.b1", "*.1")
+    )
+    yield from (
+        server({"certificate": {"dnsNames": names}}, shared, hosts=[host])
+        for host in ("*", "ns/*", "*.example.com")
+        for names in ([], ["a.example.com"])
+    )
+    yield from (
+        server({"mode": mode, **({} if "PASS" in mode else {"credentialName": "a"}), field: value})
+        for mode in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH", "AUTO_PASSTHROUGH")
+        for field, value in (
+            ("minProtocolVersion", "TLSV1_2"),
+            ("maxProtocolVersion", "TLSV1_2"),
+            ("minProtocolVersion", ""),
+            ("cipherSuites", ["ECDHE-RSA-AES128-GCM-SHA256"]),
+            ("cipherSuites", []),
+            ("subjectAltNames", ["spiffe://a/b"]),
+            ("subjectAltNames", []),
+        )
+    )
+    yield from (
+        server({"credentialName": "a", "minProtocolVersion": low, "maxProtocolVersion": high})
+        for low in ("TLS_AUTO", "TLSV1_0", "TLSV1_2", "TLSV1_3", "")
+        for high in ("TLS_AUTO", "TLSV1_1", "TLSV1_3", "")
+    )
+    for ports in (
+        [{"name": "https", "port": 443}],
+        [{"name": "http", "port": 80, "protocol": "UDP"}, {"name": "https", "port": 443, "protocol": "TCP"}],
+        [{"name": "a", "port": 443, "protocol": "UDP"}, {"name": "b", "port": 81}],
+    ):
+        for more in ({}, {"httpsRedirect": True}, {"httpPort": "http"}, {"httpsPort": 443}, {"httpsPort": "a"}):
+            made = {"hosts": ["a.example.com"], "tls": {"credentialName": "a"}, **more}
+            yield gateway({"type": "ingress", "ports": ports, "servers": [made]})
+    binding = {"keyID": "a", "keySecretRef": {"name": "a", "key": "b"}}
+    yield from (
+        plain(acme={**letsencrypt, "externalAccountBinding": {**binding, **more}})
+        for more in ({}, {"keyID": ""}, {"keySecretRef": {}}, {"keySecretRef": {"name": "a"}}, {"keySecretRef": None},
+                     {"keySecretRef": {"key": "b"}}, {"keySecretRef": {"name": "a", "key": ""}})
+    )
     yield from (plain(acme=acme) for acme in ({}, {"email": "a"}, {**shared, "email": "a"}, {"solver": {}}, shared))
     yield from (
         plain(service={"ipFamilies": families, "ipFamilyPolicy": policy})
