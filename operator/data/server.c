@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/server.h"
 
+#include "base/strbuf.h"
 #include "data/jx.h"
 #include "data/rules_ports.h"
 #include "data/shape.h"
@@ -300,6 +301,15 @@ static void default_tls(json_t *server, const json_t *acme, const char *gateway)
     drop_unset(tls);
 }
 
+static json_t *one_line(const char *text)
+{
+    AUTO_STRBUF struct strbuf line = STRBUF_INIT(strlen(text) + 1);
+    for (; *text; text++)
+        if (*text != '\n')
+            strbuf_addf(&line, "%c", *text);
+    return STR(line.text);
+}
+
 static void default_acme(json_t *acme, const char *gateway)
 {
     const char *server = jx_str(acme, "server", "");
@@ -310,6 +320,8 @@ static void default_acme(json_t *acme, const char *gateway)
             json_object_set_new(acme, "server", STR(acme_directories[i][1]));
             break;
         }
+    if (jx_get(acme, "caBundle"))
+        json_object_set_new(acme, "caBundle", one_line(jx_str(acme, "caBundle", "")));
     AUTO_FREE char *account = xasprintf("%s-acme-account", gateway);
     json_object_set_new(
         acme, "privateKeySecretName", text_or(acme, "privateKeySecretName", account));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * golden [--update] CASE...: renders each folder's in.yaml (with its config.yaml, if there is one)
- * and compares the text with its out.yaml, byte by byte. --update writes out.yaml instead; read the
- * difference before you commit it.
+ * golden [--update] CASE...: renders each folder's in.yaml, with its config.yaml and live.yaml
+ * where there are any, and compares the text with its out.yaml, byte by byte. --update writes
+ * out.yaml instead; read the difference before you commit it.
  */
 #include "base/file.h"
 #include "base/limits.h"
@@ -17,10 +17,11 @@
 
 #define CONTEXT_LINES 3
 
-static void render_into(const struct meshgateway *gw, struct strbuf *out)
+static void render_into(const struct meshgateway *gw, const struct templates_live *live,
+                        struct strbuf *out)
 {
     struct templates_list list;
-    templates_render(gw, NULL, &list);
+    templates_render(gw, live, &list);
     for (size_t i = 0; i < list.count; i++) {
         if (out->len > 0)
             strbuf_adds(out, "---\n");
@@ -30,17 +31,17 @@ static void render_into(const struct meshgateway *gw, struct strbuf *out)
     templates_list_done(&list);
 }
 
-static int render_document(json_t *object, const struct config *config, struct strbuf *out,
-                           struct err *err)
+static int render_document(json_t *object, const struct config *config,
+                           const struct templates_live *live, struct strbuf *out, struct err *err)
 {
     struct meshgateway gw;
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
     if (templates_parse(object, config, &gw, &problems) < 0)
         return problems_to_err(&problems, err);
     size_t start = out->len;
-    render_into(&gw, out);
+    render_into(&gw, live, out);
     AUTO_STRBUF struct strbuf again = STRBUF_INIT(LIMIT_FILE);
-    render_into(&gw, &again);
+    render_into(&gw, live, &again);
     size_t separator = start > 0 ? strlen("---\n") : 0;
     meshgateway_done(&gw);
     if (out->len - start - separator != again.len ||
@@ -58,17 +59,35 @@ static int load_config(const char *folder, struct config *config, struct err *er
     return 0;
 }
 
+/* live.yaml: struct templates_live; what it leaves out is not there. */
+static int load_live(const char *folder, struct yamlio_stream *stream, struct err *err)
+{
+    AUTO_FREE char *path = xasprintf("%s/live.yaml", folder);
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_FILE);
+    if (access(path, R_OK) != 0)
+        return 0;
+    if (file_read(path, &text, err) < 0)
+        return -1;
+    return yamlio_read(text.text, text.len, path, stream, err);
+}
+
 static int render_case(const char *folder, struct strbuf *out, struct err *err)
 {
     AUTO_FREE char *path = xasprintf("%s/in.yaml", folder);
     AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_FILE);
     AUTO_YAMLIO_STREAM struct yamlio_stream stream = YAMLIO_STREAM_INIT;
+    AUTO_YAMLIO_STREAM struct yamlio_stream world = YAMLIO_STREAM_INIT;
     AUTO(config_done) struct config config = {.istio_namespace = NULL};
-    if (load_config(folder, &config, err) < 0 || file_read(path, &text, err) < 0 ||
-        yamlio_read(text.text, text.len, path, &stream, err) < 0)
+    if (load_config(folder, &config, err) < 0 || load_live(folder, &world, err) < 0 ||
+        file_read(path, &text, err) < 0 || yamlio_read(text.text, text.len, path, &stream, err) < 0)
         return -1;
+    const json_t *root = world.count ? world.documents[0].root : NULL;
+    struct templates_live live = {.issued = jx_object(root, "issued"),
+                                  .routes = jx_array(root, "routes"),
+                                  .have_istio = jx_bool(root, "have_istio", false),
+                                  .have_cert_manager = jx_bool(root, "have_cert_manager", false)};
     for (size_t i = 0; i < stream.count; i++)
-        if (render_document(stream.documents[i].root, &config, out, err) < 0)
+        if (render_document(stream.documents[i].root, &config, root ? &live : NULL, out, err) < 0)
             return -1;
     return 0;
 }

@@ -21,6 +21,7 @@ from typing import Any, Iterator
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS / "controlplane"))
 
+import foreign_crds  # noqa: E402
 from controlplane import ControlPlane, ControlPlaneError  # noqa: E402
 
 RESOURCES = {
@@ -31,6 +32,10 @@ RESOURCES = {
     "Service": "api/v1/namespaces/{}/services",
     "HorizontalPodAutoscaler": "apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
     "PodDisruptionBudget": "apis/policy/v1/namespaces/{}/poddisruptionbudgets",
+    "Gateway": "apis/networking.istio.io/v1/namespaces/{}/gateways",
+    "VirtualService": "apis/networking.istio.io/v1/namespaces/{}/virtualservices",
+    "Issuer": "apis/cert-manager.io/v1/namespaces/{}/issuers",
+    "Certificate": "apis/cert-manager.io/v1/namespaces/{}/certificates",
 }
 # Cases that ask for more than the "restricted" Pod Security Standard allows, or bring containers that do not keep it.
 NOT_RESTRICTED = {"all-v1beta1", "full", "host-network", "named-target", "root", "v2-full", "v2-sample"}
@@ -73,17 +78,20 @@ class GoldenAccepted(unittest.TestCase):
     def setUpClass(cls) -> None:
         try:
             cls.plane = ControlPlane(audit=False)
+            foreign = foreign_crds.files()
             cls.plane.start()
-        except ControlPlaneError as e:
+        except (ControlPlaneError, foreign_crds.NotThere) as e:
             print(f"skipped: {e}", file=sys.stderr)
             sys.exit(77)
         cls.addClassCleanup(cls.plane.stop)
-        cls.plane.kubectl("apply", "--server-side", "-f", str(TESTS.parent / "crds" / "meshgateways.yaml"))
+        for file in (TESTS.parent / "crds" / "meshgateways.yaml", *foreign):
+            cls.plane.kubectl("apply", "--server-side", "-f", str(file))
         deadline = time.monotonic() + 30
-        while cls.plane.request("GET", "/apis/istio.banzaicloud.io/v1beta1/meshgateways")[0] != 200:
-            if time.monotonic() > deadline:
-                raise ControlPlaneError("the CRD is not served")
-            time.sleep(0.1)
+        for path in RESOURCES.values():
+            while cls.plane.request("GET", "/" + path.format("default"))[0] != 200:
+                if time.monotonic() > deadline:
+                    raise ControlPlaneError(f"{path} is not served")
+                time.sleep(0.1)
         cls.cases = sorted(p.parent for p in (TESTS / "golden").glob("*/in.yaml"))
         for case in cls.cases:
             labels = {} if case.name in NOT_RESTRICTED else {"pod-security.kubernetes.io/warn": "restricted"}
