@@ -103,7 +103,7 @@ static const struct {
     {"{'ports':[{'port':80}],'servers':[{'hosts':['a.b']}]}", ""},
     {"{'ports':[{'port':81,'name':'web'}],'servers':[{'hosts':['a.b'],'httpPort':'web'}]}", ""},
     {"{'ports':[{'port':81,'name':'web'}],'servers':[{'hosts':['a.b'],'httpPort':82}]}",
-     "spec.servers: httpPort must be the name or number of one of ports\n"
+     "spec.servers: httpPort must be the name or number of one of ports, with protocol TCP\n"
      "spec.servers: a server without tls needs an HTTP port: a port named http or http2 or with "
      "number 80, or httpPort set to one of ports"},
     {"{'ports':[{'port':80}],'servers':[{'hosts':['a.b'],'tls':{'credentialName':'s'}}]}",
@@ -132,6 +132,34 @@ static const struct {
      "spec.servers[0].httpsRedirect: httpsRedirect needs tls"},
     {"{'ports':[{'port':80}],'servers':[{'hosts':['a'],'name':'x'},{'hosts':['b'],'name':'x'}]}",
      "spec.servers: server names must be unique"},
+    {"{'ports':[{'port':80}],'servers':[{'hosts':['a'],'name':'server-1'},{'hosts':['b']}]}",
+     "spec.servers: server-<number> is what servers without a name are called: name all of them, "
+     "or choose another name"},
+    {"{'ports':[{'port':80}],'servers':[{'hosts':['a'],'name':'server-1'}]}", ""},
+    {"{'ports':[{'port':80,'protocol':'UDP'}],'servers':[{'hosts':['a']}]}",
+     "spec.servers: a server without tls needs an HTTP port: a port named http or http2 or with "
+     "number 80, or httpPort set to one of ports"},
+    {"{'ports':[{'port':443}],'servers':[{'hosts':['a'],'httpsRedirect':true,"
+     "'tls':{'credentialName':'s'}}]}",
+     "spec.servers: httpsRedirect needs an HTTP port: a port named http or http2 or with number "
+     "80, or httpPort set to one of ports"},
+    {"{'ports':[{'port':443}],'servers':[{'hosts':['ns/*'],"
+     "'tls':{'certificate':{'issuerRef':{'name':'x'}}}}]}",
+     "spec.servers[0].hosts: no certificate is for host *: list its names in "
+     "tls.certificate.dnsNames"},
+    {"{'ports':[{'port':443}],'servers':[{'hosts':['a'],"
+     "'tls':{'certificate':{'issuerRef':{'name':'x'},'dnsNames':['2001:db8::g']}}}]}",
+     "spec.servers[0].tls.certificate.dnsNames: a name with a colon must be an IPv6 address"},
+    {"{'ports':[{'port':443}],'servers':[{'hosts':['a'],"
+     "'tls':{'mode':'PASSTHROUGH','cipherSuites':['x'],'subjectAltNames':['y']}}]}",
+     "spec.servers[0].tls: minProtocolVersion, maxProtocolVersion and cipherSuites have no effect "
+     "with modes PASSTHROUGH and AUTO_PASSTHROUGH\n"
+     "spec.servers[0].tls.subjectAltNames: subjectAltNames needs a mode with certificates of "
+     "clients: MUTUAL, OPTIONAL_MUTUAL or ISTIO_MUTUAL"},
+    {"{'ports':[{'port':443}],'servers':[{'hosts':['a'],'tls':{'credentialName':'s',"
+     "'minProtocolVersion':'TLSV1_3','maxProtocolVersion':'TLSV1_2'}}]}",
+     "spec.servers[0].tls.minProtocolVersion: minProtocolVersion must not be above "
+     "maxProtocolVersion"},
     {"{'acme':{}}", ""},
     {"{'acme':{'email':'a@b.c'}}", "spec.acme: set server or issuerRef"},
     {"{'acme':{'server':'letsencrypt','issuerRef':{'name':'x'}}}",

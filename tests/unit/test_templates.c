@@ -139,5 +139,77 @@ START_TEST(same_input_same_bytes)
 }
 END_TEST
 
-UNIT_MAIN("templates", seed_renders_five_kinds, owner_follows_the_uid, status_port_gives_way,
+#define SERVERS                                                                                    \
+    "{'metadata': {'name': 'g', 'namespace': 'n'}, 'spec': {'type': 'ingress', 'ports': "          \
+    "[{'name': "                                                                                   \
+    "'http', 'port': 80}, {'name': 'https', 'port': 443}], 'acme': {'server': 'letsencrypt'}, "    \
+    "'servers': [{'name': 'a', 'hosts': ['a.x'], 'tls': {'certificate': {}}}, {'name': 'b', "      \
+    "'hosts': ['b.x', '*.y', 'c.y'], 'tls': {'certificate': {'issuerRef': {'name': 'i'}}}}]}}"
+
+/* One object alone is what it is among all, and each has a name of its own. */
+START_TEST(one_of_several)
+{
+    struct meshgateway gw;
+    gateway_from_json(SERVERS, &gw);
+    json_auto_t *routes = gateway_json(
+        "[{'dnsName': 'a.x', 'token': 't', 'service': 's', 'namespace': 'n', 'port': 8089}]");
+    const struct templates_live live = {
+        .routes = routes, .have_istio = true, .have_cert_manager = true};
+    const struct templates_live *const worlds[] = {NULL, &live};
+    for (size_t w = 0; w < ARRAY_LEN(worlds); w++) {
+        struct templates_list list;
+        templates_render(&gw, worlds[w], &list);
+        ck_assert_uint_eq(list.count, 4 + 6);
+        for (size_t i = 0; i < list.count; i++) {
+            const char *name = object_name(list.items[i].object);
+            json_auto_t *one = templates_render_one(&gw, worlds[w], list.items[i].kind, name);
+            ck_assert_msg(json_equal(one, list.items[i].object), "%s", name);
+        }
+        templates_list_done(&list);
+    }
+    ck_assert_ptr_null(templates_render_one(&gw, NULL, &object_certificate, "g"));
+    ck_assert_ptr_null(templates_render_one(&gw, NULL, &object_issuer, "g"));
+    meshgateway_done(&gw);
+}
+END_TEST
+
+START_TEST(unserved_kinds_are_left_out)
+{
+    static const struct {
+        bool istio, cert_manager;
+        size_t count;
+    } cases[] = {{false, false, 4}, {true, false, 4 + 3}, {false, true, 4 + 3}};
+    struct meshgateway gw;
+    gateway_from_json(SERVERS, &gw);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct templates_live live = {.have_istio = cases[i].istio,
+                                            .have_cert_manager = cases[i].cert_manager};
+        struct templates_list list;
+        templates_render(&gw, &live, &list);
+        ck_assert_uint_eq(list.count, cases[i].count);
+        templates_list_done(&list);
+    }
+    meshgateway_done(&gw);
+}
+END_TEST
+
+START_TEST(https_waits_for_the_certificate)
+{
+    struct meshgateway gw;
+    gateway_from_json(SERVERS, &gw);
+    json_auto_t *issued = OBJ(F("g-b", BOOL(true)));
+    const struct templates_live live = {.issued = issued, .have_istio = true};
+    json_auto_t *gateway = templates_render_one(&gw, &live, &object_gateway, "g");
+    AUTO_STRBUF struct strbuf names = STRBUF_INIT(1000);
+    size_t i;
+    json_t *server;
+    json_array_foreach (jx_array(gateway, "spec.servers"), i, server)
+        strbuf_addf(&names, " %s", jx_str(server, "port.name", "?"));
+    ck_assert_str_eq(names.text, " http-a http-b https-b");
+    meshgateway_done(&gw);
+}
+END_TEST
+
+UNIT_MAIN("templates", one_of_several, unserved_kinds_are_left_out, https_waits_for_the_certificate,
+          seed_renders_five_kinds, owner_follows_the_uid, status_port_gives_way,
           unprivileged_only_without_low_ports, same_input_same_bytes)
