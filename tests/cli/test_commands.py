@@ -415,6 +415,16 @@ class Commands(unittest.TestCase):
 
     # ---- results ----
 
+    def test_every_sample_is_rendered(self) -> None:
+        folder = Path(__file__).resolve().parents[2] / "manifests" / "samples"
+        samples = [sample for sample in sorted(folder.rglob("*.yaml")) if sample.name != "kustomization.yaml"]
+        self.assertGreater(len(samples), 8)
+        for sample in samples:
+            with self.subTest(sample.name):
+                done = self.run_program("render", "--ignore-other-kinds", "-f", str(sample))
+                self.assertEqual((done.status, done.err), (0, ""))
+                self.assertNotEqual(self.names(done.out), [])
+
     def test_namespace(self) -> None:
         named = gateway("a").replace("{name: a}", "{name: a, namespace: own}")
         for args, stdin, want in (([], gateway("a"), "default"), (["-n", "mesh"], gateway("a"), "mesh"),
