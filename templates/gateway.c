@@ -118,7 +118,7 @@ static void add_gateway(json_t *list, const struct meshgateway *gw, const char *
 json_t *gateway_render(const struct meshgateway *gw, const struct templates_live *live,
                        const char *name)
 {
-    AUTO_FREE char *second = xasprintf("%s-redirect", gw->name);
+    AUTO_FREE char *second = xasprintf("%s" SERVER_APART_SUFFIX, gw->name);
     AUTO_HOSTS struct hosts hosts = hosts_of(gw, live);
     json_auto_t *servers = json_array();
     json_auto_t *apart = json_array();

@@ -47,23 +47,27 @@ static bool opens_redirect(const struct hosts *hosts, const struct hosts_item *w
     return false;
 }
 
-static bool may_route(const struct hosts *hosts, json_int_t port, const char *name)
+/* Whether the redirected wildcards above a name can all stand apart, so that it can be routed. */
+static bool may_route(const struct hosts *hosts, const struct meshgateway *gw, json_int_t port,
+                      const char *name)
 {
     for (size_t i = 0; i < hosts->count; i++) {
         const struct hosts_item *item = &hosts->items[i];
-        if (item->server->http_port == port && item->http == SERVER_HTTP_REDIRECT &&
-            server_covers(item->bare, name) && opens_redirect(hosts, item))
+        bool above = item->server->http_port == port && item->http == SERVER_HTTP_REDIRECT &&
+                     server_covers(item->bare, name);
+        if (above && (strlen(gw->name) > SERVER_APART_NAME_MAX || opens_redirect(hosts, item)))
             return false;
     }
     return true;
 }
 
 /* Istio takes no address for the host of a Gateway. */
-static void add_challenge(struct hosts *hosts, json_int_t port, const char *name)
+static void add_challenge(struct hosts *hosts, const struct meshgateway *gw, json_int_t port,
+                          const char *name)
 {
     const struct hosts_item *item = hosts_find(hosts, port, name);
     if (!item || item->http != SERVER_HTTP_REDIRECT || server_is_ip(name) ||
-        !may_route(hosts, port, name))
+        !may_route(hosts, gw, port, name))
         return;
     if (strcmp(item->bare, name) != 0)
         add(hosts, item->server, name, SERVER_HTTP_REDIRECT_ROUTE);
@@ -78,7 +82,7 @@ static void add_challenges(struct hosts *hosts, const struct meshgateway *gw, co
     json_array_foreach (routes, i, route)
         for (size_t k = 0; k < gw->server_count; k++)
             if (gw->servers[k].redirect)
-                add_challenge(hosts, gw->servers[k].http_port, jx_str(route, "dnsName", ""));
+                add_challenge(hosts, gw, gw->servers[k].http_port, jx_str(route, "dnsName", ""));
 }
 
 static void set_apart(struct hosts *hosts)

@@ -15,6 +15,10 @@
 
 #define SERVER_CERT_MANAGER "cert-manager.io"
 
+/* Of the second Gateway, see templates/hosts.h. Istio takes names of at most 63 characters. */
+#define SERVER_APART_SUFFIX   "-redirect"
+#define SERVER_APART_NAME_MAX (63 - sizeof(SERVER_APART_SUFFIX) + 1)
+
 /* Everything is borrowed from the canonical spec. */
 struct server {
     const char *name;

@@ -179,6 +179,27 @@ static void sort_wildcards(const struct meshgateway *gw, json_t *redirected, jso
     }
 }
 
+static void check_nested(const struct meshgateway *gw, const char *bare, const char *wildcard,
+                         const char *top, const struct fieldpath *at, struct problems *problems)
+{
+    if (top)
+        fieldpath_problem(
+            at,
+            problems,
+            "with %s not redirected, the redirect of %s does not hold beside %s: give "
+            "one of them an httpPort of its own",
+            top,
+            wildcard,
+            bare);
+    if (strlen(gw->name) > SERVER_APART_NAME_MAX)
+        fieldpath_problem(at,
+                          problems,
+                          "beside the redirect of %s it takes a gateway with a name of at most %zu "
+                          "characters, or an httpPort of its own",
+                          wildcard,
+                          SERVER_APART_NAME_MAX);
+}
+
 /*
  * A redirected wildcard with an open host below it gets a Gateway of its own (templates/hosts.h).
  * With an open wildcard above it as well, a route for any host in between would find its way to
@@ -189,24 +210,20 @@ static void check_nesting(const struct meshgateway *gw, struct problems *problem
     json_auto_t *redirected = json_object();
     json_auto_t *open = json_object();
     sort_wildcards(gw, redirected, open);
-    if (json_object_size(redirected) == 0 || json_object_size(open) == 0)
-        return;
-    for (size_t i = 0; i < gw->server_count; i++) {
+    for (size_t i = 0; json_object_size(redirected) > 0 && i < gw->server_count; i++) {
         const struct server *server = &gw->servers[i];
         size_t k;
         const json_t *each;
         json_array_foreach (server->hosts, k, each) {
             const char *bare = server_bare(json_string_value(each));
-            const char *middle = above(redirected, server->http_port, bare);
-            const char *top = middle ? above(open, server->http_port, middle) : NULL;
-            if (top && server_http(server, bare) != SERVER_HTTP_REDIRECT)
-                fieldpath_problem(ELEMENT(FIELD(SERVER(i), "hosts"), k),
-                                  problems,
-                                  "with %s not redirected, the redirect of %s does not hold "
-                                  "beside %s: give one of them an httpPort of its own",
-                                  top,
-                                  middle,
-                                  bare);
+            const char *wildcard = above(redirected, server->http_port, bare);
+            if (wildcard && server_http(server, bare) != SERVER_HTTP_REDIRECT)
+                check_nested(gw,
+                             bare,
+                             wildcard,
+                             above(open, server->http_port, wildcard),
+                             ELEMENT(FIELD(SERVER(i), "hosts"), k),
+                             problems);
         }
     }
 }

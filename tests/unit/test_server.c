@@ -209,6 +209,31 @@ static const struct {
      ""},
 };
 
+START_TEST(long_names_and_nested_hosts)
+{
+    struct config config;
+    config_init(&config);
+    for (int length = 54; length <= 55; length++) {
+        AUTO_FREE char *text = xasprintf(
+            "{'metadata': {'name': '%.*s'}, 'spec': {'type': 'ingress', 'ports': [{'name': 'a', "
+            "'port': 80}, {'name': 'b', 'port': 443}], 'servers': [{'hosts': ['*.b'], 'tls': "
+            "{'credentialName': 's'}}, {'hosts': ['a.b']}]}}",
+            length,
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+        json_auto_t *object = gateway_json(text);
+        AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
+        struct meshgateway gw;
+        int rc = meshgateway_parse(object, &config, &gw, &problems);
+        ck_assert_int_eq(rc, length == 54 ? 0 : -1);
+        if (rc == 0)
+            meshgateway_done(&gw);
+        else
+            ck_assert_str_eq(problems.items[0].path, "spec.servers[1].hosts[0]");
+    }
+    config_done(&config);
+}
+END_TEST
+
 START_TEST(servers_are_compared)
 {
     struct config config;
@@ -235,4 +260,4 @@ START_TEST(servers_are_compared)
 END_TEST
 
 UNIT_MAIN("server", parents, wildcards_cover, ports_are_found, names_default, acme_servers,
-          servers_are_compared)
+          long_names_and_nested_hosts, servers_are_compared)
