@@ -8,13 +8,10 @@
  * A shared issuer may solve HTTP-01 with somebody else's ingress class. The hosts are this
  * gateway's, so their challenges have to come here; other issuers and solvers do not look at it.
  */
-static json_t *annotations(const struct meshgateway *gw, const struct server *server)
+static json_t *annotations(const struct server *server)
 {
-    AUTO_FREE char *own = xasprintf("%s-acme", gw->name);
-    const char *issuer = jx_str(server->certificate, "issuerRef.name", "");
     const char *group = jx_str(server->certificate, "issuerRef.group", "");
-    bool is_own = gw->acme && strcmp(issuer, own) == 0;
-    if (is_own || strcmp(group, SERVER_CERT_MANAGER) != 0)
+    if (server->own_issuer || strcmp(group, SERVER_CERT_MANAGER) != 0)
         return NULL;
     return OBJ(F("acme.cert-manager.io/http01-override-ingress-class", STR(COMMON_SOLVER_CLASS)));
 }
@@ -27,7 +24,7 @@ json_t *certificate_render(const struct meshgateway *gw, const struct templates_
         const struct server *server = &gw->servers[i];
         if (!server->certificate || !kinds_wants(name, server->certificate_name))
             continue;
-        json_auto_t *notes = annotations(gw, server);
+        json_auto_t *notes = annotations(server);
         json_t *spec = json_copy((json_t *)(uintptr_t)server->certificate);
         json_object_del(spec, "name");
         json_array_append_new(

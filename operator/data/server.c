@@ -265,16 +265,21 @@ static void drop_unset(json_t *object)
     void *next;
     const char *key;
     json_t *value;
-    json_object_foreach_safe(object, next, key, value) if (jx_empty(value))
-        json_object_del(object, key);
+    json_object_foreach_safe(object, next, key, value)
+    {
+        if (jx_empty(value))
+            json_object_del(object, key);
+    }
 }
 
-static void default_certificate(json_t *certificate, const json_t *server, const json_t *acme,
+static void default_certificate(json_t *certificate, json_t *server, const json_t *acme,
                                 const char *gateway)
 {
     AUTO_FREE char *name = xasprintf("%s-%s", gateway, jx_str(server, "name", ""));
     AUTO_FREE char *secret = xasprintf("%s-tls", name);
     drop_unset(certificate);
+    bool own = !jx_object(certificate, "issuerRef") && !jx_object(acme, "issuerRef");
+    json_object_set_new(server, "ownIssuer", BOOL(own));
     json_object_set_new(certificate, "name", STR(name));
     json_object_set_new(certificate, "secretName", text_or(certificate, "secretName", secret));
     json_object_set_new(certificate, "issuerRef", issuer_ref(certificate, acme, gateway));
@@ -360,6 +365,7 @@ struct server *server_read(const json_t *spec, size_t *ret_count)
             .mode = jx_str(server, "tls.mode", ""),
             .credential = jx_str(server, "tls.credentialName", ""),
             .certificate = jx_object(server, "certificate"),
+            .own_issuer = jx_bool(server, "ownIssuer", false),
             .certificate_name = jx_str(server, "certificate.name", ""),
         };
     return list;

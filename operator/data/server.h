@@ -33,6 +33,7 @@ struct server {
      * with issuerRef, secretName and names complete. */
     const json_t *certificate;
     const char *certificate_name; /* of the Certificate; "" without one */
+    bool own_issuer;              /* the Issuer of spec.acme issues it */
 };
 
 /* How HTTP requests for a host of a server are answered. */

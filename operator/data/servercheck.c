@@ -140,14 +140,9 @@ static void check_proofs(const struct meshgateway *gw, size_t index, struct prob
 
 static void check_certificates(const struct meshgateway *gw, struct problems *problems)
 {
-    AUTO_FREE char *own = xasprintf("%s-acme", gw->name);
-    for (size_t i = 0; i < gw->server_count; i++) {
-        const struct server *server = &gw->servers[i];
-        bool is_own =
-            gw->acme && strcmp(jx_str(server->certificate, "issuerRef.name", ""), own) == 0;
-        if (is_own && server->http_port > 0)
+    for (size_t i = 0; i < gw->server_count; i++)
+        if (gw->servers[i].own_issuer && gw->servers[i].http_port > 0)
             check_proofs(gw, i, problems);
-    }
 }
 
 /* The nearest wildcard above the host that is in the set; NULL: none is. */
