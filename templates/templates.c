@@ -87,25 +87,18 @@ static void render(const struct meshgateway *gw, const struct templates_live *li
         add(list, gw, row->kind, json_incref(object), problems);
 }
 
-static void render_all(const struct meshgateway *gw, const struct templates_live *live,
-                       struct templates_list *ret, struct problems *problems)
-{
-    *ret = (struct templates_list){.items = NULL};
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        render(gw, live, &rows[i], NULL, ret, problems);
-}
-
 static void check_overlays(const struct meshgateway *gw, struct problems *problems)
 {
-    struct templates_list list;
-    if (!gw->overlays)
-        return;
-    render_all(gw, NULL, &list, problems);
-    AUTO_FREE const struct object_kind **rendered = xcalloc(list.count, sizeof(*rendered));
-    for (size_t i = 0; i < list.count; i++)
-        rendered[i] = list.items[i].kind;
-    overlay_check_kinds(gw, rendered, list.count, problems);
-    templates_list_done(&list);
+    const struct object_kind *rendered[ARRAY_LEN(rows)];
+    size_t count = 0;
+    for (size_t i = 0; gw->overlays && i < ARRAY_LEN(rows); i++) {
+        struct templates_list list = {.items = NULL};
+        render(gw, NULL, &rows[i], NULL, &list, problems);
+        if (list.count > 0)
+            rendered[count++] = rows[i].kind;
+        templates_list_done(&list);
+    }
+    overlay_check_kinds(gw, rendered, count, problems);
 }
 
 int templates_parse(json_t *object, const struct config *config, struct meshgateway *ret,
@@ -134,7 +127,9 @@ void templates_render(const struct meshgateway *gw, const struct templates_live 
                       struct templates_list *ret)
 {
     AUTO_PROBLEMS struct problems waiting = PROBLEMS_INIT;
-    render_all(gw, live, ret, &waiting);
+    *ret = (struct templates_list){.items = NULL};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        render(gw, live, &rows[i], NULL, ret, &waiting);
 }
 
 json_t *templates_render_one(const struct meshgateway *gw, const struct templates_live *live,

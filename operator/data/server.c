@@ -351,7 +351,7 @@ struct server *server_read(const json_t *spec, size_t *ret_count)
 {
     const json_t *servers = jx_array(spec, "servers");
     *ret_count = json_array_size(servers);
-    struct server *list = *ret_count ? xcalloc(*ret_count, sizeof(*list)) : NULL;
+    struct server *list = xcalloc(*ret_count + 1, sizeof(*list)); /* never NULL, nor of no size */
     size_t i;
     const json_t *server;
     json_array_foreach (servers, i, server)

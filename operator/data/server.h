@@ -55,7 +55,7 @@ json_t *server_fold(const json_t *servers, struct problems *problems);
  * `name`.
  */
 void server_defaults(json_t *spec, const char *gateway);
-/* Of a spec that server_defaults has seen. The caller frees the array; NULL when there is none. */
+/* Of a spec that server_defaults has seen. The caller frees the array. */
 struct server *server_read(const json_t *spec, size_t *ret_count);
 
 enum server_http server_http(const struct server *server, const char *host);

@@ -29,6 +29,9 @@ static const struct row {
     {"[" MERGE("PodDisruptionBudget", "{}") "]",
      "spec.overlays[0].kind: the gateway has no PodDisruptionBudget: it has one when two replicas "
      "are certain, or podDisruptionBudget is set"},
+    {"[" MERGE("Certificate", "{}") "]",
+     "spec.overlays[0].kind: the gateway has no Certificate: it has one for each server with "
+     "tls.certificate"},
     {"[" ON("Service", "Merge", "{}") "]",
      "spec.overlays[0].type: must be StrategicMerge, JSONMerge or JSONPatch"},
     {"[" MERGE("Service", "[]") "]", "spec.overlays[0].patch: must be an object"},
