@@ -12,12 +12,11 @@
  * <n>-acme for wildcards, with the number of their labels in the name; wildcards of one length
  * never overlap.
  */
+#include "base/limits.h"
+#include "base/strbuf.h"
 #include "templates/common.h"
 #include "templates/hosts.h"
 #include "templates/kinds.h"
-
-#include "base/limits.h"
-#include "base/strbuf.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -64,7 +64,7 @@ struct meshgateway {
     const char *revision; /* of the control plane, in both modes, or a tag; "": the default one */
     const char *control_plane; /* the revision; behind the tag, where one is known to be a tag */
     const char *cluster_id;
-    const char *cluster_domain;
+    const char *cluster_domain; /* always set: routes to Services need it */
     const char *mesh_id;
     const char *trust_domain;
     const char *network;
