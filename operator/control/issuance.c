@@ -322,21 +322,22 @@ bool issuance_remove(struct issuance *set, enum issuance_kind kind, const json_t
     return true;
 }
 
-void issuance_begin(struct issuance *set, enum issuance_kind kind)
+void issuance_begin(struct issuance *set, enum issuance_kind kind, const char *scope)
 {
     struct issuance_object *record;
     struct issuance_object *next;
     HASH_ITER (hh, set->objects[kind], record, next)
-        record->seen = false;
+        if (object_in_scope(scope, record->ns))
+            record->seen = false;
 }
 
-bool issuance_synced(struct issuance *set, enum issuance_kind kind)
+bool issuance_synced(struct issuance *set, enum issuance_kind kind, const char *scope)
 {
     struct issuance_object *record;
     struct issuance_object *next;
     bool changed = false;
     HASH_ITER (hh, set->objects[kind], record, next) {
-        if (record->seen)
+        if (record->seen || !object_in_scope(scope, record->ns))
             continue;
         forget(set, record);
         changed = true;

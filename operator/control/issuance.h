@@ -120,9 +120,12 @@ struct issuance_object *issuance_of(enum issuance_kind kind, const json_t *objec
 bool issuance_put(struct issuance *set, enum issuance_kind kind, const json_t *object);
 /* … is gone. False: it was not remembered. */
 bool issuance_remove(struct issuance *set, enum issuance_kind kind, const json_t *object);
-/* A watch begins a new full set of a kind, and has seen it: what did not come again is removed. */
-void issuance_begin(struct issuance *set, enum issuance_kind kind);
-bool issuance_synced(struct issuance *set, enum issuance_kind kind);
+/*
+ * A watch begins a new full set of a kind, and has seen it: what did not come again is removed.
+ * scope: see object_in_scope(); each scope of a kind has a watch of its own.
+ */
+void issuance_begin(struct issuance *set, enum issuance_kind kind, const char *scope);
+bool issuance_synced(struct issuance *set, enum issuance_kind kind, const char *scope);
 void issuance_done(struct issuance *set);
 
 /* By uid, issuers by "namespace/name" ("/name" for a ClusterIssuer); NULL when not known. */

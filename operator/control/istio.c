@@ -273,29 +273,31 @@ bool istio_remove_service(struct istio *set, const json_t *object)
     return true;
 }
 
-void istio_begin_gateways(struct istio *set)
+void istio_begin_gateways(struct istio *set, const char *scope)
 {
     struct istio_gateway *gateway;
     struct istio_gateway *next;
     HASH_ITER (hh, set->gateways, gateway, next)
-        gateway->seen = false;
+        if (object_in_scope(scope, gateway->ns))
+            gateway->seen = false;
 }
 
-void istio_begin_services(struct istio *set)
+void istio_begin_services(struct istio *set, const char *scope)
 {
     struct istio_virtual_service *service;
     struct istio_virtual_service *next;
     HASH_ITER (hh, set->services, service, next)
-        service->seen = false;
+        if (object_in_scope(scope, service->ns))
+            service->seen = false;
 }
 
-bool istio_synced_gateways(struct istio *set)
+bool istio_synced_gateways(struct istio *set, const char *scope)
 {
     struct istio_gateway *gateway;
     struct istio_gateway *next;
     bool changed = false;
     HASH_ITER (hh, set->gateways, gateway, next) {
-        if (gateway->seen)
+        if (gateway->seen || !object_in_scope(scope, gateway->ns))
             continue;
         forget_gateway(set, gateway);
         changed = true;
@@ -303,13 +305,13 @@ bool istio_synced_gateways(struct istio *set)
     return changed;
 }
 
-bool istio_synced_services(struct istio *set)
+bool istio_synced_services(struct istio *set, const char *scope)
 {
     struct istio_virtual_service *service;
     struct istio_virtual_service *next;
     bool changed = false;
     HASH_ITER (hh, set->services, service, next) {
-        if (service->seen)
+        if (service->seen || !object_in_scope(scope, service->ns))
             continue;
         forget_service(set, service);
         changed = true;

@@ -75,11 +75,11 @@ bool istio_put_service(struct istio *set, const json_t *object);
 /* … is gone. False: it was not remembered. */
 bool istio_remove_gateway(struct istio *set, const json_t *object);
 bool istio_remove_service(struct istio *set, const json_t *object);
-/* A watch begins a new full set, and has seen it: what did not come again is removed. */
-void istio_begin_gateways(struct istio *set);
-void istio_begin_services(struct istio *set);
-bool istio_synced_gateways(struct istio *set);
-bool istio_synced_services(struct istio *set);
+/* A watch begins a new full set of a scope, and has seen it: see control/issuance.h. */
+void istio_begin_gateways(struct istio *set, const char *scope);
+void istio_begin_services(struct istio *set, const char *scope);
+bool istio_synced_gateways(struct istio *set, const char *scope);
+bool istio_synced_services(struct istio *set, const char *scope);
 void istio_done(struct istio *set);
 
 /* "namespace/host" → "host" */

@@ -28,6 +28,15 @@ const struct object_kind object_mutating_webhooks = {"admissionregistration.k8s.
                                                      "v1",
                                                      "mutatingwebhookconfigurations",
                                                      "MutatingWebhookConfiguration"};
+const struct object_kind object_crd = {
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"};
+const struct object_kind object_cluster_issuer = {
+    "cert-manager.io", "v1", "clusterissuers", "ClusterIssuer"};
+const struct object_kind object_certificate_request = {
+    "cert-manager.io", "v1", "certificaterequests", "CertificateRequest"};
+const struct object_kind object_order = {"acme.cert-manager.io", "v1", "orders", "Order"};
+const struct object_kind object_challenge = {
+    "acme.cert-manager.io", "v1", "challenges", "Challenge"};
 const struct object_kind object_role = {"rbac.authorization.k8s.io", "v1", "roles", "Role"};
 const struct object_kind object_cluster_role = {
     "rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole"};
@@ -59,6 +68,11 @@ const char *object_uid(const json_t *object)
 const char *object_resource_version(const json_t *object)
 {
     return jx_str(object, "metadata.resourceVersion", "");
+}
+
+bool object_in_scope(const char *scope, const char *ns)
+{
+    return scope ? strcmp(scope, ns) == 0 : ns[0] != '\0';
 }
 
 const json_t *object_controller(const json_t *object)

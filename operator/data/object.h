@@ -28,6 +28,11 @@ extern const struct object_kind object_config_map;
 extern const struct object_kind object_ns;
 extern const struct object_kind object_pod;
 extern const struct object_kind object_mutating_webhooks;
+extern const struct object_kind object_crd;
+extern const struct object_kind object_cluster_issuer;
+extern const struct object_kind object_certificate_request;
+extern const struct object_kind object_order;
+extern const struct object_kind object_challenge;
 extern const struct object_kind object_role;
 extern const struct object_kind object_cluster_role;
 extern const struct object_kind object_cluster_role_binding;
@@ -39,6 +44,8 @@ const char *object_name(const json_t *object);
 const char *object_namespace(const json_t *object);
 const char *object_uid(const json_t *object);
 const char *object_resource_version(const json_t *object);
+/* Whether an object's namespace ("": none) is in a scope: NULL: all namespaces, "": none. */
+bool object_in_scope(const char *scope, const char *ns);
 /* The owner reference with controller: true, borrowed; NULL when there is none. */
 const json_t *object_controller(const json_t *object);
 /*

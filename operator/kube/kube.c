@@ -218,7 +218,8 @@ void kube_scope_copy(const struct kube_scope *scope, struct kube_scope *ret)
 {
     *ret = (struct kube_scope){.ns = xstrdup(scope->ns),
                                .labels = xstrdup(scope->labels),
-                               .fields = xstrdup(scope->fields)};
+                               .fields = xstrdup(scope->fields),
+                               .metadata_only = scope->metadata_only};
 }
 
 void kube_scope_done(struct kube_scope *scope)

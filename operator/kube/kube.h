@@ -72,6 +72,7 @@ struct kube_scope {
     const char *ns;
     const char *labels; /* label selector */
     const char *fields; /* field selector */
+    bool metadata_only; /* objects come as PartialObjectMetadata */
 };
 
 /* A scope with texts of its own, to be ended. */

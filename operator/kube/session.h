@@ -24,6 +24,7 @@ struct session_request {
     const char *target;
     const char *content_type; /* of the body, or NULL */
     char *body;               /* taken; or NULL */
+    bool metadata_only;       /* see struct kube_scope */
     bool gzip;
     int total_ms, idle_ms; /* as in net/http.h */
     size_t max_body;

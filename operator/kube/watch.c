@@ -414,6 +414,7 @@ static int start_watch(struct watch *watch, struct err *err)
                                &(const struct session_request){
                                    .method = "GET",
                                    .target = target.text,
+                                   .metadata_only = watch->scope.metadata_only,
                                    .total_ms = (int)end_ms + timing->grace,
                                    .idle_ms = timing->silence,
                                    .on_start = on_start,

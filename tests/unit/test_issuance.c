@@ -262,12 +262,12 @@ START_TEST(only_a_change_is_one)
                   ISSUANCE_CHALLENGE,
                   world_challenge_object("d", "c1", "o1", "a", "{'status':{'processing':false}}")));
     /* A watch that begins anew finds out what went meanwhile. */
-    issuance_begin(set, ISSUANCE_CHALLENGE);
+    issuance_begin(set, ISSUANCE_CHALLENGE, NULL);
     ck_assert(
         world_put(&w, ISSUANCE_CHALLENGE, world_challenge_object("d", "c2", "o1", "a", NULL)));
-    ck_assert(issuance_synced(set, ISSUANCE_CHALLENGE));
+    ck_assert(issuance_synced(set, ISSUANCE_CHALLENGE, NULL));
     ck_assert_ptr_null(issuance_find(set, ISSUANCE_CHALLENGE, "c1"));
-    ck_assert(!issuance_synced(set, ISSUANCE_CHALLENGE));
+    ck_assert(!issuance_synced(set, ISSUANCE_CHALLENGE, NULL));
     json_auto_t *gone = world_challenge_object("d", "c1", "o1", "a", NULL);
     ck_assert(!issuance_remove(set, ISSUANCE_CHALLENGE, gone));
 }

@@ -196,12 +196,12 @@ START_TEST(istio_objects_come_and_go)
     world_virtual_service(&w, "one", "2026-11-01T00:00:00Z", again);
     world_virtual_service(&w, "two", "2026-11-01T00:00:00Z", again);
     /* What does not come again when the watch begins anew is gone. */
-    istio_begin_gateways(&w.istio);
-    istio_begin_services(&w.istio);
+    istio_begin_gateways(&w.istio, NULL);
+    istio_begin_services(&w.istio, NULL);
     world_istio_gateway(&w, "apps", "two", "{}", "[" CLEAR("['a.test']") "]");
     world_virtual_service(&w, "two", "2026-11-01T00:00:00Z", again);
-    ck_assert(istio_synced_gateways(&w.istio) && istio_synced_services(&w.istio));
-    ck_assert(!istio_synced_gateways(&w.istio) && !istio_synced_services(&w.istio));
+    ck_assert(istio_synced_gateways(&w.istio, NULL) && istio_synced_services(&w.istio, NULL));
+    ck_assert(!istio_synced_gateways(&w.istio, NULL) && !istio_synced_services(&w.istio, NULL));
     ck_assert_uint_eq(multimap_find(&w.istio.servers, "a.test")->count, 1);
     ck_assert_uint_eq(multimap_find(&w.istio.bound, "default/gw")->count, 1);
     /* Of an object with the same name that was before this one, nothing is believed. */
