@@ -306,7 +306,9 @@ class ControlPlane:
         if not self._audit_log.exists():
             return events
         with self._audit_log.open("rb") as f:
-            f.seek(since)
+            if since:  # the mark may be within a line, which was begun before it
+                f.seek(since - 1)
+                f.readline()
             for line in f:
                 if not line.endswith(b"\n"):
                     break  # half written
