@@ -15,6 +15,7 @@
 #define SIMILAR_WINDOW_MS (10 * 60 * 1000)
 #define WRITES_STOCK      25
 #define WRITES_REFILL_MS  (5 * 60 * 1000)
+#define SHUT_MS           (30 * 1000)
 
 struct entry {
     UT_hash_handle hh;
@@ -25,7 +26,7 @@ struct entry {
     char key[];
 };
 
-/* Writes in stock of an object, or different events of one reason about it. */
+/* Writes in stock of an object, or different events of one reason about it; also a namespace. */
 struct counter {
     UT_hash_handle hh;
     int64_t since_ms;
@@ -38,7 +39,8 @@ struct eventcache {
     struct entry *entries;
     struct counter *stocks;
     struct counter *similar;
-    int64_t last_us; /* of the latest name, so that no two are the same */
+    struct counter *shut; /* by namespace */
+    int64_t last_us;      /* of the latest name, so that no two are the same */
 };
 
 struct eventcache *eventcache_new(void)
@@ -72,6 +74,7 @@ void eventcache_free(struct eventcache *cache)
         remove_entry(cache, entry);
     clear_counters(&cache->stocks);
     clear_counters(&cache->similar);
+    clear_counters(&cache->shut);
     free(cache);
 }
 
@@ -172,6 +175,18 @@ static enum eventcache_verdict repeat(struct eventcache *cache, struct entry *en
     return EVENTCACHE_UPDATE;
 }
 
+void eventcache_shut(struct eventcache *cache, const char *ns, int64_t now_ms)
+{
+    use_counter(&cache->shut, ns, 0, now_ms)->since_ms = now_ms;
+}
+
+static bool is_shut(const struct eventcache *cache, const char *ns, int64_t now)
+{
+    const struct counter *shut;
+    HASH_FIND_STR(cache->shut, ns, shut);
+    return shut && now - shut->since_ms <= SHUT_MS;
+}
+
 static char *combined_key(const struct eventcache_event *event)
 {
     return xasprintf("%s %s %s %s", event->uid, event->type, event->reason, event->action);
@@ -188,6 +203,8 @@ enum eventcache_verdict eventcache_add(struct eventcache *cache,
                                        const struct eventcache_event *event, int64_t now_ms,
                                        int64_t wall_us, const struct eventcache_series **ret_series)
 {
+    if (is_shut(cache, event->ns, now_ms))
+        return EVENTCACHE_LEAVE;
     AUTO_FREE char *key = own_key(event);
     struct entry *entry = find_entry(cache, key);
     bool combined = !entry && is_too_similar(cache, event, now_ms);
@@ -239,4 +256,5 @@ void eventcache_sweep(struct eventcache *cache, int64_t now_ms, eventcache_over 
     }
     drop_idle(&cache->stocks, now_ms, WRITES_STOCK * WRITES_REFILL_MS);
     drop_idle(&cache->similar, now_ms, SIMILAR_WINDOW_MS);
+    drop_idle(&cache->shut, now_ms, SHUT_MS);
 }

@@ -58,5 +58,8 @@ void eventcache_forget(struct eventcache *cache, const char *name);
 
 typedef void eventcache_over(void *arg, const struct eventcache_series *series);
 
+/* The namespace is being deleted and takes no new object: leaves its events for half a minute. */
+void eventcache_shut(struct eventcache *cache, const char *ns, int64_t now_ms);
+
 /* Forgets what has become quiet; `over` gets the series whose count is not written yet. */
 void eventcache_sweep(struct eventcache *cache, int64_t now_ms, eventcache_over *over, void *arg);

@@ -118,6 +118,8 @@ static void sent(void *arg, const struct kube_reply *reply)
         bool there = reply->err.kind == ERR_CONFLICT; /* an earlier try had come through */
         if (!there && (sending->is_new || reply->err.kind == ERR_NOT_FOUND))
             eventcache_forget(events->cache, sending->name);
+        if (strcmp(reply->err.reason, "NamespaceTerminating") == 0)
+            eventcache_shut(events->cache, sending->ns, now_ms());
     }
     free_sending(sending);
 }

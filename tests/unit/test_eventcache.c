@@ -172,6 +172,20 @@ START_TEST(an_object_has_a_stock_of_writes)
 }
 END_TEST
 
+START_TEST(a_namespace_that_ends_gets_none)
+{
+    cache = eventcache_new();
+    eventcache_shut(cache, "other", 0);
+    ck_assert_int_eq(add("u", "R", "", 0), EVENTCACHE_CREATE);
+    eventcache_shut(cache, "n", 0);
+    ck_assert_int_eq(add("u", "R", "", 30 * SECOND), EVENTCACHE_LEAVE);
+    sweep(30 * SECOND);
+    ck_assert_int_eq(add("v", "R", "", 30 * SECOND), EVENTCACHE_LEAVE);
+    ck_assert_int_eq(add("v", "R", "", 30 * SECOND + 1), EVENTCACHE_CREATE);
+    eventcache_free(cache);
+}
+END_TEST
+
 START_TEST(the_oldest_is_forgotten_first)
 {
     cache = eventcache_new();
@@ -192,4 +206,5 @@ END_TEST
 UNIT_MAIN("eventcache", a_series_is_written_at_two_and_each_half_hour,
           six_quiet_minutes_end_a_series, another_event_is_no_repetition,
           what_the_server_has_not_is_forgotten, ten_of_a_reason_are_combined,
-          an_object_has_a_stock_of_writes, the_oldest_is_forgotten_first)
+          an_object_has_a_stock_of_writes, a_namespace_that_ends_gets_none,
+          the_oldest_is_forgotten_first)

@@ -28,6 +28,11 @@
     ANSWER("403 Forbidden",                                                                        \
            "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"code\":403,"       \
            "\"reason\":\"Forbidden\",\"message\":\"no\"}")
+#define TERMINATING                                                                                \
+    ANSWER("403 Forbidden",                                                                        \
+           "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"code\":403,"       \
+           "\"reason\":\"Forbidden\",\"message\":\"no\",\"details\":{\"causes\":["                 \
+           "{\"reason\":\"NamespaceTerminating\"}]}}")
 #define LOST                                                                                       \
     {                                                                                              \
         .after = FAKESERVER_RESET                                                                  \
@@ -211,5 +216,23 @@ START_TEST(a_refusal_is_final)
 }
 END_TEST
 
+START_TEST(a_namespace_that_ends_gets_no_more)
+{
+    static const struct fakeserver_reply replies[] = {TERMINATING, TAKEN};
+    set_up(replies, ARRAY_LEN(replies));
+    now_fake(5000, INT64_C(1764000000123456));
+    emit("R", "a note");
+    await(1);
+    emit("S", "a note");
+    now_fake(36000, INT64_C(1764000031123456));
+    emit("T", "a note");
+    await(2);
+    json_auto_t *body = body_of(1);
+    ck_assert_str_eq(jx_str(body, "reason", ""), "T");
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("events", an_event_has_what_the_api_requires, a_long_note_is_cut_at_a_character,
-          what_gets_no_answer_is_sent_again, tries_come_to_an_end, a_refusal_is_final)
+          what_gets_no_answer_is_sent_again, tries_come_to_an_end, a_refusal_is_final,
+          a_namespace_that_ends_gets_no_more)
