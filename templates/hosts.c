@@ -47,14 +47,16 @@ static bool opens_redirect(const struct hosts *hosts, const struct hosts_item *w
     return false;
 }
 
-/* Whether the redirected wildcards above a name can all stand apart, so that it can be routed. */
+/* A redirected wildcard that is the host, or above it, has to stand apart: whether each can. */
 static bool may_route(const struct hosts *hosts, const struct meshgateway *gw, json_int_t port,
-                      const char *name)
+                      const char *bare)
 {
     for (size_t i = 0; i < hosts->count; i++) {
         const struct hosts_item *item = &hosts->items[i];
-        bool above = item->server->http_port == port && item->http == SERVER_HTTP_REDIRECT &&
-                     server_covers(item->bare, name);
+        if (item->server->http_port != port || item->http != SERVER_HTTP_REDIRECT ||
+            !server_is_wildcard(item->bare))
+            continue;
+        bool above = strcmp(item->bare, bare) == 0 || server_covers(item->bare, bare);
         if (above && (strlen(gw->name) > SERVER_APART_NAME_MAX || opens_redirect(hosts, item)))
             return false;
     }
@@ -62,13 +64,20 @@ static bool may_route(const struct hosts *hosts, const struct meshgateway *gw, j
 }
 
 /* Istio takes no address for the host of a Gateway. */
+bool hosts_yields(const struct hosts *hosts, const struct meshgateway *gw, json_int_t port,
+                  const char *bare)
+{
+    const struct hosts_item *item = hosts_find(hosts, port, bare);
+    return item && item->http == SERVER_HTTP_REDIRECT && !server_is_ip(bare) &&
+           may_route(hosts, gw, port, bare);
+}
+
 static void add_challenge(struct hosts *hosts, const struct meshgateway *gw, json_int_t port,
                           const char *name)
 {
-    const struct hosts_item *item = hosts_find(hosts, port, name);
-    if (!item || item->http != SERVER_HTTP_REDIRECT || server_is_ip(name) ||
-        !may_route(hosts, gw, port, name))
+    if (!hosts_yields(hosts, gw, port, name))
         return;
+    const struct hosts_item *item = hosts_find(hosts, port, name);
     if (strcmp(item->bare, name) != 0)
         add(hosts, item->server, name, SERVER_HTTP_REDIRECT_ROUTE);
     else

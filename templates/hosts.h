@@ -35,4 +35,10 @@ struct hosts {
 struct hosts hosts_of(const struct meshgateway *gw, const struct templates_live *live);
 /* The host that requests for the name meet on the port: itself or the longest wildcard; or NULL. */
 const struct hosts_item *hosts_find(const struct hosts *hosts, json_int_t port, const char *name);
+/*
+ * Whether a challenge for the bare host, or for one below it when it is a wildcard, takes the name
+ * out of the server's redirect on this port, as hosts_of does when the challenge is live.
+ */
+bool hosts_yields(const struct hosts *hosts, const struct meshgateway *gw, json_int_t port,
+                  const char *bare);
 void hosts_done(struct hosts *hosts);

@@ -11,7 +11,7 @@
 /* How long a pod may take to end, beyond the time in which its connections drain. */
 #define GRACE_SECONDS 15
 
-static json_t *labels(const struct meshgateway *gw)
+json_t *pod_labels(const struct meshgateway *gw)
 {
     /* A gateway is no workload of an ambient mesh: nothing may redirect its traffic. */
     json_auto_t *defaults =
@@ -92,6 +92,6 @@ static json_t *pod_spec(const struct meshgateway *gw)
 
 json_t *pod_template(const struct meshgateway *gw)
 {
-    return OBJ(F("metadata", OBJ(F("labels", labels(gw)), F("annotations", annotations(gw)))),
+    return OBJ(F("metadata", OBJ(F("labels", pod_labels(gw)), F("annotations", annotations(gw)))),
                F("spec", pod_spec(gw)));
 }

@@ -6,3 +6,5 @@
 
 /* A PodTemplateSpec. New. */
 json_t *pod_template(const struct meshgateway *gw);
+/* Its labels alone. New. */
+json_t *pod_labels(const struct meshgateway *gw);
