@@ -3,7 +3,10 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "control/certs.h"
 #include "control/facts.h"
+#include "control/injectors.h"
+#include "control/meshes.h"
 #include "control/observe.h"
 #include "data/proxy.h"
 #include "kube/watch.h"
@@ -37,9 +40,7 @@ struct source {
 struct manager {
     struct manager_options options;
     struct store store;
-    struct injectors *injectors;
-    struct meshes *meshes;
-    struct rolls *rolls;
+    struct around around;
     struct reconcile *reconcile;
     struct events *events;
     struct source *sources;
@@ -47,10 +48,10 @@ struct manager {
     bool started;
 };
 
-static bool in_scope(const struct source *source, const char *key)
+static bool in_scope(const char *scope, const char *key)
 {
-    size_t len = source->ns ? strlen(source->ns) : 0;
-    return !source->ns || (strncmp(key, source->ns, len) == 0 && key[len] == '/');
+    size_t len = scope ? strlen(scope) : 0;
+    return !scope || (strncmp(key, scope, len) == 0 && key[len] == '/');
 }
 
 static void enqueue(struct source *source, const struct store_gateway *gw)
@@ -72,11 +73,12 @@ static void start_when_synced(struct manager *m)
     LL_FOREACH (m->sources, source)
         if (!source->synced)
             return;
-    if (m->started || !m->children_watched)
+    struct err unknown;
+    if (m->started || !m->children_watched || !certs_are_settled(m->around.certs, &unknown))
         return;
     m->started = true;
     malloc_trim(0); /* the first sight of everything left its peak behind */
-    rolls_start(m->rolls);
+    rolls_start(m->around.rolls);
     LOG_INFO("reconciling", LI("gateways", HASH_COUNT(m->store.gateways)));
     reconcile_start(m->reconcile);
 }
@@ -114,7 +116,7 @@ static void gateways_begin(void *arg)
     source->filling = true;
     struct store_gateway *gw, *next;
     HASH_ITER (hh, source->m->store.gateways, gw, next)
-        if (in_scope(source, gw->key))
+        if (in_scope(source->ns, gw->key))
             gw->seen = false;
 }
 
@@ -178,9 +180,9 @@ static void gateway_deleted(void *arg, json_t *object)
     if (gw && strcmp(gw->uid, object_uid(object)) == 0) {
         LOG_INFO("gateway deleted", LS("object", key));
         store_remove(&source->m->store, gw);
-        rolls_look(source->m->rolls, key);
-        if (meshes_count(source->m->meshes) > MESHES_MANY)
-            meshes_keep(source->m->meshes, is_mesh_used, source->m);
+        rolls_look(source->m->around.rolls, key);
+        if (meshes_count(source->m->around.meshes) > MESHES_MANY)
+            meshes_keep(source->m->around.meshes, is_mesh_used, source->m);
     }
 }
 
@@ -193,7 +195,7 @@ static void gateways_synced(void *arg)
     struct manager *m = source->m;
     struct store_gateway *gw, *next;
     HASH_ITER (hh, m->store.gateways, gw, next)
-        if (in_scope(source, gw->key) && !gw->seen)
+        if (in_scope(source->ns, gw->key) && !gw->seen)
             store_remove(&m->store, gw);
     mark_synced(source);
     ask_for_meshes(m);
@@ -211,62 +213,83 @@ static const struct watch_sink gateway_sink = {
 
 /* Children */
 
-static void children_begin(void *arg)
+static void begin_children(struct manager *m, const struct object_kind *kind, const char *scope)
 {
-    struct source *source = arg;
-    source->filling = true;
     struct store_gateway *gw, *next;
-    HASH_ITER (hh, source->m->store.gateways, gw, next) {
+    HASH_ITER (hh, m->store.gateways, gw, next) {
         struct store_child *child;
         LL_FOREACH (gw->children, child)
-            if (child->kind == source->kind && in_scope(source, gw->key))
+            if (child->kind == kind && in_scope(scope, gw->key))
                 child->seen = false;
     }
 }
 
-static void child_changed(void *arg, json_t *object)
+static void child_changed(struct manager *m, const struct object_kind *kind, const json_t *object,
+                          enum queue_priority priority)
 {
-    struct source *source = arg;
-    struct manager *m = source->m;
-    const struct store_gateway *gw = observe_changed(&m->store, m->meshes, source->kind, object);
+    const struct store_gateway *gw = observe_changed(&m->store, &m->around, kind, object);
     if (!gw)
         return;
-    if (source->kind == &object_deployment)
-        rolls_look(m->rolls, gw->key);
-    enqueue(source, gw);
+    if (kind == &object_deployment)
+        rolls_look(m->around.rolls, gw->key);
+    queue_add(reconcile_queue(m->reconcile), gw->key, priority);
 }
 
-static void child_deleted(void *arg, json_t *object)
+static void child_deleted(struct manager *m, const struct object_kind *kind, const json_t *object)
 {
-    struct source *source = arg;
-    const struct store_gateway *gw = observe_deleted(&source->m->store, source->kind, object);
+    const struct store_gateway *gw = observe_deleted(&m->store, kind, object);
     if (gw)
-        enqueue(source, gw);
+        queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_NORMAL);
 }
 
-static void children_synced(void *arg)
+static void sweep_children(struct manager *m, const struct object_kind *kind, const char *scope)
 {
-    struct source *source = arg;
     struct store_gateway *gw, *next;
-    HASH_ITER (hh, source->m->store.gateways, gw, next) {
+    HASH_ITER (hh, m->store.gateways, gw, next) {
         struct store_child *child, *next_child;
         LL_FOREACH_SAFE(gw->children, child, next_child)
         {
-            if (child->kind != source->kind || child->seen || !in_scope(source, gw->key))
+            if (child->kind != kind || child->seen || !in_scope(scope, gw->key))
                 continue;
             store_child_remove(gw, child);
-            enqueue(source, gw);
+            queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_BACKGROUND);
         }
     }
+}
+
+static void on_children_begin(void *arg)
+{
+    struct source *source = arg;
+    source->filling = true;
+    begin_children(source->m, source->kind, source->ns);
+}
+
+static void on_child(void *arg, json_t *object)
+{
+    struct source *source = arg;
+    enum queue_priority priority = source->filling ? QUEUE_BACKGROUND : QUEUE_NORMAL;
+    child_changed(source->m, source->kind, object, priority);
+}
+
+static void on_child_deleted(void *arg, json_t *object)
+{
+    struct source *source = arg;
+    child_deleted(source->m, source->kind, object);
+}
+
+static void on_children_synced(void *arg)
+{
+    struct source *source = arg;
+    sweep_children(source->m, source->kind, source->ns);
     mark_synced(source);
     start_when_synced(source->m);
 }
 
 static const struct watch_sink child_sink = {
-    .begin = children_begin,
-    .object = child_changed,
-    .deleted = child_deleted,
-    .synced = children_synced,
+    .begin = on_children_begin,
+    .object = on_child,
+    .deleted = on_child_deleted,
+    .synced = on_children_synced,
     .state = state_changed,
 };
 
@@ -300,15 +323,69 @@ static void add_sources(struct manager *m, const struct object_kind *kind)
             add_source(m, kind, namespaces[i]);
 }
 
+/* Kinds that may not be installed */
+
+static void on_optional_begin(void *arg, const struct object_kind *kind, const char *scope)
+{
+    begin_children(arg, kind, scope);
+}
+
+static void on_optional(void *arg, const struct object_kind *kind, json_t *object, bool filling)
+{
+    child_changed(arg, kind, object, filling ? QUEUE_BACKGROUND : QUEUE_NORMAL);
+}
+
+static void on_optional_deleted(void *arg, const struct object_kind *kind, json_t *object)
+{
+    child_deleted(arg, kind, object);
+}
+
+static void on_optional_synced(void *arg, const struct object_kind *kind, const char *scope)
+{
+    sweep_children(arg, kind, scope);
+}
+
+static void wake(void *arg, const char *key)
+{
+    struct manager *m = arg;
+    queue_add(reconcile_queue(m->reconcile), key, QUEUE_NORMAL);
+}
+
+static void certs_settled(void *arg)
+{
+    start_when_synced(arg);
+}
+
+static const struct certs_sink certs_sink = {
+    .begin = on_optional_begin,
+    .object = on_optional,
+    .deleted = on_optional_deleted,
+    .synced = on_optional_synced,
+    .wake = wake,
+    .settled = certs_settled,
+};
+
+static void watch_certificates(struct manager *m)
+{
+    const struct certs_options certs = {.loop = m->options.loop,
+                                        .kube = m->options.kube,
+                                        .namespaces = m->options.namespaces,
+                                        .store = &m->store,
+                                        .meshes = m->around.meshes,
+                                        .sink = &certs_sink,
+                                        .arg = m};
+    m->around.certs = certs_new(&certs);
+}
+
 /* Also that of gateways to come, which shall not have to wait for it. */
 static void ask_for_meshes(struct manager *m)
 {
     struct err unknown;
-    meshes_config(m->meshes, NULL, &unknown);
+    meshes_config(m->around.meshes, NULL, &unknown);
     struct store_gateway *gw, *next;
     HASH_ITER (hh, m->store.gateways, gw, next) {
         json_auto_t *object = store_object(gw);
-        meshes_config(m->meshes, object, &unknown);
+        meshes_config(m->around.meshes, object, &unknown);
     }
 }
 
@@ -319,11 +396,12 @@ static void watch_children(struct manager *m)
     LL_FOREACH (m->sources, source)
         if (!source->synced)
             return;
-    if (m->children_watched || !meshes_settled(m->meshes))
+    if (m->children_watched || !meshes_settled(m->around.meshes))
         return;
     m->children_watched = true;
     for (size_t i = 0; templates_kinds[i]; i++)
         add_sources(m, templates_kinds[i]);
+    watch_certificates(m);
 }
 
 /* What is around */
@@ -342,7 +420,7 @@ static void mesh_changed(void *arg, const char *ns, const char *revision)
 static void injectors_changed(void *arg)
 {
     struct manager *m = arg;
-    meshes_tags_changed(m->meshes);
+    meshes_tags_changed(m->around.meshes);
     struct store_gateway *gw, *next;
     HASH_ITER (hh, m->store.gateways, gw, next) {
         struct proxy_control_plane plane;
@@ -353,12 +431,6 @@ static void injectors_changed(void *arg)
     }
 }
 
-static void may_roll(void *arg, const char *key)
-{
-    struct manager *m = arg;
-    queue_add(reconcile_queue(m->reconcile), key, QUEUE_NORMAL);
-}
-
 static void look_around(struct manager *m)
 {
     struct injectors_options injectors = {.loop = m->options.loop,
@@ -366,15 +438,15 @@ static void look_around(struct manager *m)
                                           .namespaces = m->options.namespaces,
                                           .changed = injectors_changed,
                                           .arg = m};
-    m->injectors = injectors_new(&injectors);
+    m->around.injectors = injectors_new(&injectors);
     struct meshes_options meshes = {.loop = m->options.loop,
                                     .kube = m->options.ignore_mesh_config ? NULL : m->options.kube,
                                     .config = m->options.config,
-                                    .injectors = m->injectors,
+                                    .injectors = m->around.injectors,
                                     .changed = mesh_changed,
                                     .arg = m};
-    m->meshes = meshes_new(&meshes);
-    m->rolls = rolls_new(&m->store, &m->options.max_rolling, may_roll, m);
+    m->around.meshes = meshes_new(&meshes);
+    m->around.rolls = rolls_new(&m->store, &m->options.max_rolling, wake, m);
 }
 
 static void refresh_gauges(void *arg)
@@ -393,9 +465,7 @@ struct manager *manager_new(const struct manager_options *options)
     struct pass_context context = {.loop = options->loop,
                                    .kube = options->kube,
                                    .store = &m->store,
-                                   .meshes = m->meshes,
-                                   .injectors = m->injectors,
-                                   .rolls = m->rolls,
+                                   .around = &m->around,
                                    .events = m->events};
     /* A pass that waits for one slow answer must not keep the line idle. */
     int passes = options->max_inflight;
@@ -423,9 +493,10 @@ void manager_free(struct manager *m)
         free(source);
     }
     reconcile_free(m->reconcile);
-    rolls_free(m->rolls);
-    meshes_free(m->meshes);
-    injectors_free(m->injectors);
+    certs_free(m->around.certs);
+    rolls_free(m->around.rolls);
+    meshes_free(m->around.meshes);
+    injectors_free(m->around.injectors);
     events_free(m->events);
     store_done(&m->store);
     free(m);

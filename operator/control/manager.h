@@ -6,6 +6,7 @@
 #pragma once
 
 #include "control/reconcile.h"
+#include "control/rolls.h"
 
 struct manager;
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/observe.h"
 
+#include "control/certs.h"
 #include "control/drift.h"
 #include "control/facts.h"
 #include "control/managed.h"
+#include "control/meshes.h"
 #include "control/plan.h"
 #include "control/takeover.h"
 #include "templates/common.h"
@@ -123,20 +125,23 @@ static bool is_stale(const struct store_child *child, const json_t *object)
 }
 
 /* Whether the gateway wants a pass because of this child as it is now. */
-static bool compare_with_desired(struct store_gateway *gw, struct meshes *meshes,
+static bool compare_with_desired(struct store_gateway *gw, const struct around *around,
                                  struct store_child *child, const json_t *object)
 {
     bool changed = set_facts(child, object);
     json_auto_t *owner = store_object(gw);
     struct err unknown;
-    const struct config *config = meshes_config(meshes, owner, &unknown);
+    const struct config *config = meshes_config(around->meshes, owner, &unknown);
     AUTO_PROBLEMS struct problems problems = PROBLEMS_INIT;
     struct meshgateway parsed;
     if (!config || templates_parse(owner, config, &parsed, &problems) < 0) {
         child->measured = false;
         return changed;
     }
-    json_auto_t *desired = plan_desired(&parsed, child->kind, child->name, gw);
+    struct templates_live live;
+    certs_live(around->certs, &parsed, &live);
+    json_auto_t *desired = plan_desired(&parsed, &live, child->kind, child->name, gw);
+    certs_live_done(&live);
     meshgateway_done(&parsed);
     if (!desired)
         return true; /* no longer wanted: a pass will delete it */
@@ -149,7 +154,7 @@ static bool compare_with_desired(struct store_gateway *gw, struct meshes *meshes
     return changed;
 }
 
-struct store_gateway *observe_changed(struct store *store, struct meshes *meshes,
+struct store_gateway *observe_changed(struct store *store, const struct around *around,
                                       const struct object_kind *kind, const json_t *object)
 {
     struct store_gateway *gw = find_gateway(store, kind, object);
@@ -165,7 +170,7 @@ struct store_gateway *observe_changed(struct store *store, struct meshes *meshes
         child->early = true;
         return NULL;
     }
-    return compare_with_desired(gw, meshes, child, object) ? gw : NULL;
+    return compare_with_desired(gw, around, child, object) ? gw : NULL;
 }
 
 struct store_gateway *observe_deleted(struct store *store, const struct object_kind *kind,

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "control/meshes.h"
+#include "control/around.h"
 #include "control/store.h"
 #include "data/meshgateway.h"
 
@@ -22,7 +22,7 @@ enum observe_owner observe_owner(const json_t *object, const char *gateway, cons
  * A child was added or changed. Returns its gateway when that wants a pass now: the child drifted,
  * or what the status tells of it changed. NULL: nothing to do, or nobody's child.
  */
-struct store_gateway *observe_changed(struct store *store, struct meshes *meshes,
+struct store_gateway *observe_changed(struct store *store, const struct around *around,
                                       const struct object_kind *kind, const json_t *object);
 /* A child is gone, or left our watch. Returns its gateway as above. */
 struct store_gateway *observe_deleted(struct store *store, const struct object_kind *kind,

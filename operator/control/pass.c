@@ -4,8 +4,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/now.h"
+#include "control/certs.h"
 #include "control/facts.h"
 #include "control/failures.h"
+#include "control/holds.h"
+#include "control/meshes.h"
 #include "control/status.h"
 #include "control/step.h"
 #include "control/tell.h"
@@ -38,10 +41,8 @@ struct pass {
     struct problems problems;
     struct plan plan;
     struct slot *slots; /* by index of the plan */
-    bool held_back;
-    bool waits_to_roll;
-    struct injection_verdict injection; /* of an injected gateway */
-    bool left_over;                     /* a step has PLAN_EFFECT_LEFT */
+    struct holds holds;
+    bool left_over; /* a step has PLAN_EFFECT_LEFT */
     struct failures failures;
     struct loop_timer *start; /* done must not run before pass_start returned */
     json_t *status;           /* as it is to be */
@@ -57,7 +58,7 @@ static void free_pass(struct pass *pass)
         meshgateway_done(&pass->gw);
     problems_done(&pass->problems);
     plan_done(&pass->plan);
-    injection_verdict_done(&pass->injection);
+    holds_done(&pass->holds);
     failures_done(&pass->failures);
     loop_timer_free(pass->start);
     json_decref(pass->object);
@@ -167,6 +168,11 @@ static void write_status(struct pass *pass)
     }
     AUTO_STRBUF struct strbuf names = STRBUF_INIT(LIMIT_ERROR_BODY);
     tell_list(&pass->plan, PLAN_EFFECT_LEFT, &names);
+    int64_t now = now_wall_us();
+    AUTO(certs_told_done) struct certs_told told_of = {.bypass = NULL};
+    if (pass->valid)
+        certs_tell(pass->context->around->certs, &pass->gw, now, &told_of);
+    pass->result.recheck_ms = told_of.certificates.recheck_ms;
     struct status_input input = {.object = pass->object,
                                  .gw = pass->valid ? &pass->gw : NULL,
                                  .problems = &pass->problems,
@@ -174,10 +180,12 @@ static void write_status(struct pass *pass)
                                  .failures = pass->failures.items,
                                  .failure_count = pass->failures.count,
                                  .left_over = names.len ? names.text : NULL,
-                                 .held_back = pass->held_back,
-                                 .waits_to_roll = pass->waits_to_roll,
-                                 .injection = pass->injection.message ? &pass->injection : NULL,
-                                 .now = now_wall_us()};
+                                 .held_back = pass->holds.paused,
+                                 .waits_to_roll = pass->holds.waits_to_roll,
+                                 .injection =
+                                     pass->holds.injection.message ? &pass->holds.injection : NULL,
+                                 .certs = &told_of,
+                                 .now = now};
     pass->status = status_make(&input);
     if (status_same(pass->object, pass->status)) {
         end(pass);
@@ -352,70 +360,18 @@ static void send_ready_steps(struct pass *pass)
     write_status(pass);
 }
 
-static size_t index_of_deployment(const struct pass *pass)
-{
-    size_t i = 0;
-    while (i < pass->plan.count && pass->plan.steps[i].kind != &object_deployment)
-        i++;
-    return i;
-}
-
-/*
- * Pods that come up without injection never start, so none are made while none would be filled in.
- * False while it is not known whether they would; then the pass ends, and a later one is called
- * for.
- */
-static bool look_at_injection(struct pass *pass, const struct store_gateway *gw)
-{
-    const char *name = pass->gw.name;
-    json_auto_t *deployment = plan_desired(&pass->gw, &object_deployment, name, gw);
-    const json_t *labels = jx_object(deployment, "spec.template.metadata.labels");
-    if (!injectors_check(pass->context->injectors, &pass->gw, labels, &pass->injection))
-        return false;
-    size_t i = index_of_deployment(pass);
-    if (pass->injection.answer == INJECTION_NOT_READY && i < pass->plan.count) {
-        failures_add(&pass->failures,
-                     &pass->plan.steps[i],
-                     "InjectionNotReady",
-                     "waits for a webhook of Istio that fills in its pods");
-        plan_drop(&pass->plan, i);
-    }
-    return true;
-}
-
-/* A spec that the original operator was in step with is processed, though not by us. */
-static bool is_taken_over(const struct store_gateway *gw)
-{
-    const struct store_child *child;
-    LL_FOREACH (gw->children, child)
-        if (child->kind == &object_deployment)
-            return child->marked;
-    return false;
-}
-
-/* See control/rolls.h: only some gateways at a time replace their pods for others' reasons. */
-static void take_turns(struct pass *pass, const struct store_gateway *gw)
-{
-    size_t i = index_of_deployment(pass);
-    if (i == pass->plan.count || !pass->plan.steps[i].rolls ||
-        (!is_processed(pass) && !is_taken_over(gw)) || rolls_enter(pass->context->rolls, gw))
-        return;
-    pass->waits_to_roll = true;
-    plan_drop(&pass->plan, i);
-}
-
 /* Returns false when what a pass must know is not known yet. */
 static bool make_plan(struct pass *pass, const struct store_gateway *gw)
 {
-    plan_make(&pass->gw, gw, &pass->plan);
-    if (pass->gw.injected && !look_at_injection(pass, gw))
-        return false;
-    if (pass->gw.paused && pass->plan.count > 0) {
-        pass->held_back = true;
-        plan_done(&pass->plan);
-    }
-    take_turns(pass, gw);
-    return true;
+    struct templates_live live;
+    certs_live(pass->context->around->certs, &pass->gw, &live);
+    plan_make(&pass->gw, &live, gw, &pass->plan);
+    certs_live_done(&live);
+    struct holds_input input = {.around = pass->context->around,
+                                .gw = &pass->gw,
+                                .known = gw,
+                                .processed = is_processed(pass)};
+    return holds_apply(&input, &pass->plan, &pass->failures, &pass->holds);
 }
 
 /* The mesh cannot be read: whatever was rendered without it would replace all pods. */
@@ -436,9 +392,10 @@ static void begin(void *arg)
         end(pass);
         return;
     }
-    const struct config *config = meshes_config(pass->context->meshes, pass->object, &unknown);
+    const struct config *config =
+        meshes_config(pass->context->around->meshes, pass->object, &unknown);
     pass->valid = templates_parse(pass->object,
-                                  config ? config : meshes_base(pass->context->meshes),
+                                  config ? config : meshes_base(pass->context->around->meshes),
                                   &pass->gw,
                                   &pass->problems) == 0;
     if (pass->valid && !config && unknown.kind)
@@ -465,7 +422,7 @@ struct pass *pass_start(const struct pass_context *context, const struct store_g
     pass->arg = arg;
     pass->step_context = (struct step_context){.kube = context->kube,
                                                .store = context->store,
-                                               .meshes = context->meshes,
+                                               .around = context->around,
                                                .gw = &pass->gw,
                                                .key = pass->key,
                                                .background = options->background};

@@ -5,9 +5,7 @@
  */
 #pragma once
 
-#include "control/injectors.h"
-#include "control/meshes.h"
-#include "control/rolls.h"
+#include "control/around.h"
 #include "control/store.h"
 #include "kube/events.h"
 #include "kube/kube.h"
@@ -19,9 +17,7 @@ struct pass_context {
     struct loop *loop;
     struct kube *kube;
     struct store *store;
-    struct meshes *meshes;
-    struct injectors *injectors;
-    struct rolls *rolls;
+    const struct around *around;
     struct events *events;
 };
 
@@ -36,7 +32,8 @@ struct pass_result {
     enum pass_reaction reaction;
     bool again; /* knowledge changed while it ran: run again soon */
     int retry_ms;
-    struct err err; /* the first failure, for the log */
+    int64_t recheck_ms; /* what is told may be different then, though nothing happens; 0: never */
+    struct err err;     /* the first failure, for the log */
 };
 
 typedef void pass_done(void *arg, struct pass *pass, const struct pass_result *result);

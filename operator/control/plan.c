@@ -41,10 +41,11 @@ static void adapt(json_t *object, const struct object_kind *kind, const char *ga
     }
 }
 
-json_t *plan_desired(const struct meshgateway *gw, const struct object_kind *kind, const char *name,
+json_t *plan_desired(const struct meshgateway *gw, const struct templates_live *live,
+                     const struct object_kind *kind, const char *name,
                      const struct store_gateway *known)
 {
-    json_t *object = templates_render_one(gw, NULL, kind, name);
+    json_t *object = templates_render_one(gw, live, kind, name);
     if (object)
         adapt(object, kind, gw->name, known);
     return object;
@@ -175,11 +176,12 @@ static void plan_takeover(struct plan *plan, const struct templates_list *list,
                      child);
 }
 
-void plan_make(const struct meshgateway *gw, const struct store_gateway *known, struct plan *ret)
+void plan_make(const struct meshgateway *gw, const struct templates_live *live,
+               const struct store_gateway *known, struct plan *ret)
 {
     *ret = (struct plan){.steps = NULL};
     struct templates_list list;
-    templates_render(gw, NULL, &list);
+    templates_render(gw, live, &list);
     for (size_t i = 0; i < list.count; i++)
         plan_item(ret, &list.items[i], gw->name, known);
     const struct store_child *child;

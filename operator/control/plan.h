@@ -7,6 +7,7 @@
 
 #include "control/store.h"
 #include "data/meshgateway.h"
+#include "templates/live.h"
 
 enum plan_verb {
     PLAN_CREATE, /* apply, but only if there is no such object */
@@ -47,8 +48,9 @@ struct plan {
     size_t count;
 };
 
-/* known: the gateway's record; read only. */
-void plan_make(const struct meshgateway *gw, const struct store_gateway *known, struct plan *ret);
+/* known: the gateway's record; read only. live: as for templates_render. */
+void plan_make(const struct meshgateway *gw, const struct templates_live *live,
+               const struct store_gateway *known, struct plan *ret);
 /* Takes a step out. */
 void plan_drop(struct plan *plan, size_t index);
 void plan_done(struct plan *plan);
@@ -57,7 +59,8 @@ void plan_done(struct plan *plan);
  * The desired object of one child, new, or NULL: what the templates render, adapted to what cannot
  * be changed in a live one: a Deployment keeps its selector, and all that selects its pods follows.
  */
-json_t *plan_desired(const struct meshgateway *gw, const struct object_kind *kind, const char *name,
+json_t *plan_desired(const struct meshgateway *gw, const struct templates_live *live,
+                     const struct object_kind *kind, const char *name,
                      const struct store_gateway *known);
 /* True when the live object needs no apply for the desired object with this digest. */
 bool plan_in_step(const struct store_child *child, uint64_t desired);

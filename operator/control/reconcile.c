@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/now.h"
+#include "control/rolls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,8 @@ static enum outcome schedule(struct reconcile *r, const char *key, const struct 
             return OUTCOME_REQUEUE;
         }
         queue_forget(r->queue, key);
+        if (result->recheck_ms > 0)
+            queue_add_after(r->queue, key, result->recheck_ms);
         return OUTCOME_SUCCESS;
     case PASS_TRANSIENT:
         queue_retry(r->queue, key, result->retry_ms, QUEUE_BACKOFF_MAX_MS);
@@ -185,7 +188,7 @@ static void pass_ended(void *arg, struct pass *pass, const struct pass_result *r
         metrics_add(r->errors, 1);
         log_failure(key, result);
     }
-    rolls_passed(r->context.rolls, key);
+    rolls_passed(r->context.around->rolls, key);
     queue_done(r->queue, key);
     DL_DELETE(r->running, running);
     free(running);

@@ -118,6 +118,32 @@ static void add_injection(struct conditions *c, const struct injection_verdict *
         c, "InjectionReady", statuses[injection->answer], injection->reason, injection->message);
 }
 
+static void add_certificates(struct conditions *c, const struct certs_told *told)
+{
+    if (told->istio_missing)
+        conditions_add(c,
+                       "HostsServed",
+                       CONDITION_FALSE,
+                       "IstioNotInstalled",
+                       "Istio's Gateway and VirtualService are not installed, or may not be read: "
+                       "spec.servers takes effect when they are.");
+    if (told->certificates.reason)
+        conditions_add(c,
+                       "CertificatesReady",
+                       told->certificates.status,
+                       told->certificates.reason,
+                       told->certificates.message);
+}
+
+/* No part of Ready, and there only while it holds: what others' objects take away. */
+static void add_troubles(struct conditions *c, const struct certs_told *told)
+{
+    if (told->bypass)
+        conditions_add(c, "RedirectBypassed", CONDITION_TRUE, "RedirectBypassed", told->bypass);
+    if (told->conflict)
+        conditions_add(c, "HostConflict", CONDITION_TRUE, "HostConflict", told->conflict);
+}
+
 /* No part of Ready: a gateway that waits for its turn serves as before. */
 static void add_up_to_date(struct conditions *c, const struct status_input *in)
 {
@@ -253,6 +279,14 @@ static json_t *nonempty(json_t *value)
     return jx_empty(value) ? NULL : json_incref(value);
 }
 
+/* What an invalid spec wants is not known; that a certificate was issued must not be forgotten. */
+static json_t *certificates_of(const struct status_input *in)
+{
+    if (!in->gw)
+        return json_incref(jx_array(in->object, "status.certificates"));
+    return in->certs ? json_incref(in->certs->certificates.certificates) : NULL;
+}
+
 json_t *status_make(const struct status_input *in)
 {
     json_int_t generation = jx_int(in->object, "metadata.generation", 0);
@@ -267,8 +301,12 @@ json_t *status_make(const struct status_input *in)
         add_injection(&c, in->injection);
     add_available(&c, deployment);
     add_address(&c, service, addresses);
+    if (in->certs)
+        add_certificates(&c, in->certs);
     add_ready(&c);
     add_up_to_date(&c, in);
+    if (in->certs)
+        add_troubles(&c, in->certs);
     json_auto_t *conditions = c.list;
     json_auto_t *values = address_values(addresses);
     const char *state = state_word(&c, in);
@@ -282,6 +320,7 @@ json_t *status_make(const struct status_input *in)
                FOPT("proxy", proxy_of(in, deployment)),
                FOPT("serviceType", STR(jx_str(service, "type", NULL))),
                FOPT("ports", nonempty(jx_array(service, "ports"))),
+               FOPT("certificates", certificates_of(in)),
                F("Status", STR(state)),
                FOPT("GatewayAddress", nonempty(values)),
                F("ErrorMessage", STR(failed ? jx_str(ready, "message", "") : "")));
@@ -301,10 +340,21 @@ static json_t *own_conditions(const json_t *stored, const json_t *ours)
     return own;
 }
 
+/* Of our own, those that are not always there. */
+static bool has_outdated(const json_t *stored, const json_t *ours)
+{
+    static const char *const types[] = {
+        "InjectionReady", "HostsServed", "CertificatesReady", "RedirectBypassed", "HostConflict"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (conditions_find(stored, types[i]) && !conditions_find(ours, types[i]))
+            return true;
+    return false;
+}
+
 bool status_same(const json_t *object, const json_t *status)
 {
     const json_t *stored = jx_object(object, "status");
-    if (!stored)
+    if (!stored || has_outdated(jx_array(stored, "conditions"), jx_array(status, "conditions")))
         return false;
     json_auto_t *comparable = json_copy((json_t *)(uintptr_t)stored);
     json_object_set_new(

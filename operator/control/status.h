@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "control/certs.h"
 #include "control/injection.h"
 #include "control/store.h"
 #include "data/meshgateway.h"
@@ -34,6 +35,7 @@ struct status_input {
     bool held_back;        /* changes are not written because the gateway is paused */
     bool waits_to_roll;    /* its pods are to be replaced when it is its turn */
     const struct injection_verdict *injection; /* NULL: pods are not injected */
+    const struct certs_told *certs;            /* zero where the gateway has no servers */
     int64_t now; /* wall clock, microseconds: lastTransitionTime of what changes */
 };
 

@@ -75,7 +75,7 @@ static void forget_child(const struct step *step)
 /* An object that we did not know is ours: the next plan knows it. */
 static void adopt(struct step *step, const struct kube_reply *reply)
 {
-    observe_changed(step->context->store, step->context->meshes, step->plan->kind, reply->object);
+    observe_changed(step->context->store, step->context->around, step->plan->kind, reply->object);
     finish(step, STEP_AGAIN, reply);
 }
 
@@ -355,7 +355,7 @@ static void unmarked(void *arg, const struct kube_reply *reply)
         finish(step, STEP_FAILED, reply);
     } else {
         observe_changed(
-            step->context->store, step->context->meshes, step->plan->kind, reply->object);
+            step->context->store, step->context->around, step->plan->kind, reply->object);
         finish(step, STEP_DONE, reply);
     }
 }

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "control/meshes.h"
+#include "control/around.h"
 #include "control/plan.h"
 #include "kube/kube.h"
 
@@ -30,7 +30,7 @@ struct step_result {
 struct step_context {
     struct kube *kube;
     struct store *store;
-    struct meshes *meshes;
+    const struct around *around;
     const struct meshgateway *gw;
     const char *key; /* the gateway's */
     bool background; /* see struct kube_request */

@@ -60,6 +60,7 @@ struct store_gateway *store_put(struct store *store, const json_t *object)
     store_identify(gw->uid, gw->version, object);
     free(gw->text);
     gw->text = compact_text(object);
+    gw->served = !jx_empty(jx_get(object, "spec.servers"));
     return gw;
 }
 

@@ -44,7 +44,8 @@ struct store_gateway {
     char *text; /* the MeshGateway, compact JSON without managedFields */
     char uid[STORE_UID_LEN];
     char version[STORE_VERSION_LEN];
-    bool seen; /* as of a child */
+    bool seen;   /* as of a child */
+    bool served; /* its spec has servers */
     /*
      * A pass is under way. A new child that the watch shows meanwhile is not looked at: it is what
      * the pass has just made, and the answer about to come says the same and more.

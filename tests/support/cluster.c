@@ -51,7 +51,7 @@ void cluster_plan(const struct store_gateway *known, struct plan *ret)
     struct meshgateway gw;
     if (meshgateway_parse(object, &config, &gw, &problems) < 0)
         ck_abort_msg("%s: %s", problems.items[0].path, problems.items[0].message);
-    plan_make(&gw, known, ret);
+    plan_make(&gw, NULL, known, ret);
     meshgateway_done(&gw);
     config_done(&config);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pass against a scripted server: what happens while it waits for an answer. */
 #include "base/metrics.h"
+#include "control/meshes.h"
 #include "control/pass.h"
+#include "control/rolls.h"
 #include "support/cluster.h"
 #include "support/fakecredentials.h"
 #include "support/fakeserver.h"
@@ -20,8 +22,7 @@ static struct credentials *credentials;
 static struct kube *kube;
 static struct events *events;
 static struct config config;
-static struct meshes *meshes;
-static struct rolls *rolls;
+static struct around around;
 static struct store store;
 static struct store_gateway *gw;
 static struct pass_context context;
@@ -41,8 +42,8 @@ static void set_up(void)
     kube = kube_new(loop, credentials, &options, NULL);
     events = events_new(loop, kube, "example.com/tests", "tests");
     config_init(&config);
-    meshes = meshes_new(&(struct meshes_options){.config = &config});
-    rolls = rolls_new(&store, &(struct rolls_limit){.count = 1}, NULL, NULL);
+    around.meshes = meshes_new(&(struct meshes_options){.config = &config});
+    around.rolls = rolls_new(&store, &(struct rolls_limit){.count = 1}, NULL, NULL);
     store = (struct store){NULL};
     json_auto_t *object = cluster_gateway("u1", SPEC);
     gw = store_put(&store, object);
@@ -50,12 +51,8 @@ static void set_up(void)
     cluster_plan(gw, &plan);
     cluster_carry_out(&store, "default/gw", &plan);
     plan_done(&plan);
-    context = (struct pass_context){.loop = loop,
-                                    .kube = kube,
-                                    .store = &store,
-                                    .meshes = meshes,
-                                    .rolls = rolls,
-                                    .events = events};
+    context = (struct pass_context){
+        .loop = loop, .kube = kube, .store = &store, .around = &around, .events = events};
     ended = 0;
 }
 
@@ -67,9 +64,9 @@ static void tear_down(void)
     kubeconfig_done(&kubeconfig);
     fakeserver_free(server);
     loop_free(loop);
-    rolls_free(rolls);
+    rolls_free(around.rolls);
     store_done(&store);
-    meshes_free(meshes);
+    meshes_free(around.meshes);
     config_done(&config);
     metrics_reset();
     while (answer_count > 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/facts.h"
+#include "control/meshes.h"
 #include "control/observe.h"
 #include "support/cluster.h"
 #include "support/unit.h"
@@ -11,7 +12,7 @@
 
 static struct store store;
 static struct config config;
-static struct meshes *meshes;
+static struct around around;
 
 static struct store_gateway *put(const char *uid, const char *spec)
 {
@@ -23,13 +24,13 @@ static void set_up(void)
 {
     store = (struct store){NULL};
     config_init(&config);
-    meshes = meshes_new(&(struct meshes_options){.config = &config});
+    around.meshes = meshes_new(&(struct meshes_options){.config = &config});
 }
 
 static void tear_down(void)
 {
     store_done(&store);
-    meshes_free(meshes);
+    meshes_free(around.meshes);
     config_done(&config);
 }
 
@@ -73,7 +74,7 @@ static struct store_gateway *server_says(struct store_gateway *gw, const struct 
     json_auto_t *merge = cluster_json(change);
     json_auto_t *changed = jx_merge(object, merge);
     plan_done(&plan);
-    return observe_changed(&store, meshes, kind, changed);
+    return observe_changed(&store, &around, kind, changed);
 }
 
 START_TEST(first_everything_is_created)
@@ -126,7 +127,7 @@ static bool plans_to_roll(const struct store_gateway *gw, const char *image)
     struct meshgateway parsed;
     struct plan plan;
     ck_assert_int_eq(meshgateway_parse(object, &other, &parsed, &problems), 0);
-    plan_make(&parsed, gw, &plan);
+    plan_make(&parsed, NULL, gw, &plan);
     bool result = has(&plan, &object_deployment) && find(&plan, &object_deployment)->rolls;
     plan_done(&plan);
     meshgateway_done(&parsed);
@@ -163,7 +164,7 @@ START_TEST(what_differs_at_first_sight_rolls)
     plan_done(&plan);
     jx_set(live, "spec.template.spec.serviceAccountName", STR("older"));
     jx_set(live, "metadata.managedFields", ARR(json_object()));
-    ck_assert_ptr_eq(observe_changed(&store, meshes, &object_deployment, live), gw);
+    ck_assert_ptr_eq(observe_changed(&store, &around, &object_deployment, live), gw);
     cluster_plan(gw, &plan);
     ck_assert(find(&plan, &object_deployment)->rolls);
     plan_done(&plan);
@@ -195,7 +196,7 @@ START_TEST(older_news_are_no_news)
                                     "'uid-of-services','resourceVersion':'99','labels':{"
                                     "'app.kubernetes.io/managed-by':'meshgateway-operator',"
                                     "'gateway-name':'gw'}}}");
-    ck_assert_ptr_null(observe_changed(&store, meshes, &object_service, old));
+    ck_assert_ptr_null(observe_changed(&store, &around, &object_service, old));
     cluster_plan(gw, &plan);
     ck_assert_uint_eq(plan.count, 0);
     tear_down();
@@ -291,7 +292,7 @@ START_TEST(at_first_sight_managed_fields_decide)
                                  F("apiVersion", STR("v1")),
                                  F("fieldsV1", cluster_json(rows[i].fields)));
         json_object_set_new(jx_object(live, "metadata"), "managedFields", ARR(REF(entry)));
-        observe_changed(&store, meshes, &object_service, live);
+        observe_changed(&store, &around, &object_service, live);
         cluster_plan(gw, &plan);
         ck_assert_msg(has(&plan, &object_service) == !rows[i].in_step, "row %zu", i);
         plan_done(&plan);
@@ -310,7 +311,7 @@ START_TEST(a_new_child_of_the_pass_under_way_waits_for_its_answer)
     const struct plan_step *step = find(&plan, &object_service);
     json_auto_t *made = cluster_stored(step, "100");
     gw->busy = true;
-    ck_assert_ptr_null(observe_changed(&store, meshes, &object_service, made));
+    ck_assert_ptr_null(observe_changed(&store, &around, &object_service, made));
     struct store_child *child = store_child_find(gw, &object_service, "gw");
     ck_assert(child->early);
     observe_applied(gw, &object_service, step->body, step->desired, made);
@@ -318,7 +319,7 @@ START_TEST(a_new_child_of_the_pass_under_way_waits_for_its_answer)
     ck_assert(plan_in_step(child, step->desired));
     json_auto_t *edited = cluster_stored(step, "101");
     json_object_set_new(jx_object(edited, "spec"), "type", STR("NodePort"));
-    ck_assert_ptr_eq(observe_changed(&store, meshes, &object_service, edited), gw);
+    ck_assert_ptr_eq(observe_changed(&store, &around, &object_service, edited), gw);
     plan_done(&plan);
     tear_down();
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "control/meshes.h"
 #include "control/observe.h"
 #include "control/store.h"
 #include "support/cluster.h"
@@ -45,7 +46,8 @@ START_TEST(only_the_watch_sees)
     struct config config;
     config_init(&config);
     struct meshes *meshes = meshes_new(&(struct meshes_options){.config = &config});
-    observe_changed(&store, meshes, &object_service, answer); /* the same version again */
+    const struct around around = {.meshes = meshes};
+    observe_changed(&store, &around, &object_service, answer); /* the same version again */
     meshes_free(meshes);
     ck_assert(child->seen);
     config_done(&config);
