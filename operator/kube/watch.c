@@ -225,7 +225,8 @@ static void initial_events_end(struct watch *watch, const char *version)
 /* Whether it is an object of the kind that was asked for; a Table, for example, is not. */
 static bool is_ours(const struct watch *watch, const json_t *object)
 {
-    if (object_name(object)[0] && strcmp(jx_str(object, "kind", ""), watch->kind->kind) == 0)
+    const char *kind = watch->scope.metadata_only ? "PartialObjectMetadata" : watch->kind->kind;
+    if (object_name(object)[0] && strcmp(jx_str(object, "kind", ""), kind) == 0)
         return true;
     LOG_DEBUG("object of another kind in a watch", LS("kind", watch->kind->kind));
     return false;
