@@ -48,14 +48,13 @@ static void wake(struct certs *certs, const char *key)
     certs->options.sink->wake(certs->options.arg, key);
 }
 
-static void wake_served(struct certs *certs, const char *ns)
+/* All with hosts of their own, in this namespace; NULL: in any. */
+static void wake_served(struct certs *certs, const char *scope)
 {
     struct store_gateway *gw, *next;
-    HASH_ITER (hh, certs->options.store->gateways, gw, next) {
-        size_t len = strlen(ns);
-        if (gw->served && (!ns[0] || (strncmp(gw->key, ns, len) == 0 && gw->key[len] == '/')))
+    HASH_ITER (hh, certs->options.store->gateways, gw, next)
+        if (gw->served && store_in_scope(scope, gw->key))
             wake(certs, gw->key);
-    }
 }
 
 static void free_known(struct certs *certs, struct known *known)
@@ -238,7 +237,7 @@ static char *record_key(enum issuance_kind kind, const json_t *object)
 static void wake_for(struct certs *certs, enum issuance_kind kind, const json_t *object)
 {
     if (kind == ISSUANCE_ISSUER) {
-        wake_served(certs, object_namespace(object));
+        wake_served(certs, object_namespace(object)[0] ? object_namespace(object) : NULL);
         return;
     }
     AUTO_FREE char *key = record_key(kind, object);
@@ -318,7 +317,7 @@ static void on_synced(void *arg, const struct object_kind *kind, const char *sco
                    : kind == &object_gateway ? istio_synced_gateways(&certs->istio, scope)
                                              : istio_synced_services(&certs->istio, scope);
     if (changed)
-        wake_served(certs, scope ? scope : "");
+        wake_served(certs, scope && scope[0] ? scope : NULL);
     if (is_child_kind(kind))
         certs->options.sink->synced(certs->options.arg, kind, scope);
 }
@@ -326,7 +325,7 @@ static void on_synced(void *arg, const struct object_kind *kind, const char *sco
 static void on_changed(void *arg)
 {
     struct certs *certs = arg;
-    wake_served(certs, "");
+    wake_served(certs, NULL);
     certs->options.sink->settled(certs->options.arg);
 }
 

@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "control/certs.h"
+#include "control/children.h"
 #include "control/facts.h"
 #include "control/injectors.h"
 #include "control/meshes.h"
-#include "control/observe.h"
 #include "data/proxy.h"
 #include "kube/watch.h"
 #include "templates/common.h"
@@ -40,19 +40,15 @@ struct source {
 struct manager {
     struct manager_options options;
     struct store store;
+    const char **namespaces; /* each once; NULL-terminated */
     struct around around;
+    struct children children;
     struct reconcile *reconcile;
     struct events *events;
     struct source *sources;
     bool children_watched;
     bool started;
 };
-
-static bool in_scope(const char *scope, const char *key)
-{
-    size_t len = scope ? strlen(scope) : 0;
-    return !scope || (strncmp(key, scope, len) == 0 && key[len] == '/');
-}
 
 static void enqueue(struct source *source, const struct store_gateway *gw)
 {
@@ -116,7 +112,7 @@ static void gateways_begin(void *arg)
     source->filling = true;
     struct store_gateway *gw, *next;
     HASH_ITER (hh, source->m->store.gateways, gw, next)
-        if (in_scope(source->ns, gw->key))
+        if (store_in_scope(source->ns, gw->key))
             gw->seen = false;
 }
 
@@ -195,7 +191,7 @@ static void gateways_synced(void *arg)
     struct manager *m = source->m;
     struct store_gateway *gw, *next;
     HASH_ITER (hh, m->store.gateways, gw, next)
-        if (in_scope(source->ns, gw->key) && !gw->seen)
+        if (store_in_scope(source->ns, gw->key) && !gw->seen)
             store_remove(&m->store, gw);
     mark_synced(source);
     ask_for_meshes(m);
@@ -213,74 +209,30 @@ static const struct watch_sink gateway_sink = {
 
 /* Children */
 
-static void begin_children(struct manager *m, const struct object_kind *kind, const char *scope)
-{
-    struct store_gateway *gw, *next;
-    HASH_ITER (hh, m->store.gateways, gw, next) {
-        struct store_child *child;
-        LL_FOREACH (gw->children, child)
-            if (child->kind == kind && in_scope(scope, gw->key))
-                child->seen = false;
-    }
-}
-
-static void child_changed(struct manager *m, const struct object_kind *kind, const json_t *object,
-                          enum queue_priority priority)
-{
-    const struct store_gateway *gw = observe_changed(&m->store, &m->around, kind, object);
-    if (!gw)
-        return;
-    if (kind == &object_deployment)
-        rolls_look(m->around.rolls, gw->key);
-    queue_add(reconcile_queue(m->reconcile), gw->key, priority);
-}
-
-static void child_deleted(struct manager *m, const struct object_kind *kind, const json_t *object)
-{
-    const struct store_gateway *gw = observe_deleted(&m->store, kind, object);
-    if (gw)
-        queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_NORMAL);
-}
-
-static void sweep_children(struct manager *m, const struct object_kind *kind, const char *scope)
-{
-    struct store_gateway *gw, *next;
-    HASH_ITER (hh, m->store.gateways, gw, next) {
-        struct store_child *child, *next_child;
-        LL_FOREACH_SAFE(gw->children, child, next_child)
-        {
-            if (child->kind != kind || child->seen || !in_scope(scope, gw->key))
-                continue;
-            store_child_remove(gw, child);
-            queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_BACKGROUND);
-        }
-    }
-}
-
 static void on_children_begin(void *arg)
 {
     struct source *source = arg;
     source->filling = true;
-    begin_children(source->m, source->kind, source->ns);
+    children_begin(&source->m->children, source->kind, source->ns);
 }
 
 static void on_child(void *arg, json_t *object)
 {
     struct source *source = arg;
     enum queue_priority priority = source->filling ? QUEUE_BACKGROUND : QUEUE_NORMAL;
-    child_changed(source->m, source->kind, object, priority);
+    children_changed(&source->m->children, source->kind, object, priority);
 }
 
 static void on_child_deleted(void *arg, json_t *object)
 {
     struct source *source = arg;
-    child_deleted(source->m, source->kind, object);
+    children_deleted(&source->m->children, source->kind, object);
 }
 
 static void on_children_synced(void *arg)
 {
     struct source *source = arg;
-    sweep_children(source->m, source->kind, source->ns);
+    children_synced(&source->m->children, source->kind, source->ns);
     mark_synced(source);
     start_when_synced(source->m);
 }
@@ -304,45 +256,55 @@ static void add_source(struct manager *m, const struct object_kind *kind, const 
         watch_new(m->options.kube, kind, &scope, gateways ? &gateway_sink : &child_sink, source);
 }
 
-/* Two watches over the same would each sweep away what the other is about to see. */
-static bool is_repeated(const char *const *namespaces, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(namespaces[i], namespaces[index]) == 0)
-            return true;
-    return false;
-}
-
 static void add_sources(struct manager *m, const struct object_kind *kind)
 {
-    const char *const *namespaces = m->options.namespaces;
-    if (!namespaces[0])
+    if (!m->namespaces[0])
         add_source(m, kind, NULL);
-    for (size_t i = 0; namespaces[i]; i++)
-        if (!is_repeated(namespaces, i))
-            add_source(m, kind, namespaces[i]);
+    for (size_t i = 0; m->namespaces[i]; i++)
+        add_source(m, kind, m->namespaces[i]);
+}
+
+/* Two watches over the same would each sweep away what the other is about to see. */
+static const char **each_once(const char *const *names)
+{
+    size_t count = 0, kept = 0;
+    while (names[count])
+        count++;
+    const char **list = xcalloc(count + 1, sizeof(*list));
+    for (size_t i = 0; i < count; i++) {
+        bool repeated = false;
+        for (size_t k = 0; k < kept; k++)
+            repeated = repeated || strcmp(list[k], names[i]) == 0;
+        if (!repeated)
+            list[kept++] = names[i];
+    }
+    return list;
 }
 
 /* Kinds that may not be installed */
 
 static void on_optional_begin(void *arg, const struct object_kind *kind, const char *scope)
 {
-    begin_children(arg, kind, scope);
+    const struct manager *m = arg;
+    children_begin(&m->children, kind, scope);
 }
 
 static void on_optional(void *arg, const struct object_kind *kind, json_t *object, bool filling)
 {
-    child_changed(arg, kind, object, filling ? QUEUE_BACKGROUND : QUEUE_NORMAL);
+    const struct manager *m = arg;
+    children_changed(&m->children, kind, object, filling ? QUEUE_BACKGROUND : QUEUE_NORMAL);
 }
 
 static void on_optional_deleted(void *arg, const struct object_kind *kind, json_t *object)
 {
-    child_deleted(arg, kind, object);
+    const struct manager *m = arg;
+    children_deleted(&m->children, kind, object);
 }
 
 static void on_optional_synced(void *arg, const struct object_kind *kind, const char *scope)
 {
-    sweep_children(arg, kind, scope);
+    const struct manager *m = arg;
+    children_synced(&m->children, kind, scope);
 }
 
 static void wake(void *arg, const char *key)
@@ -369,7 +331,7 @@ static void watch_certificates(struct manager *m)
 {
     const struct certs_options certs = {.loop = m->options.loop,
                                         .kube = m->options.kube,
-                                        .namespaces = m->options.namespaces,
+                                        .namespaces = m->namespaces,
                                         .store = &m->store,
                                         .meshes = m->around.meshes,
                                         .sink = &certs_sink,
@@ -435,7 +397,7 @@ static void look_around(struct manager *m)
 {
     struct injectors_options injectors = {.loop = m->options.loop,
                                           .kube = m->options.kube,
-                                          .namespaces = m->options.namespaces,
+                                          .namespaces = m->namespaces,
                                           .changed = injectors_changed,
                                           .arg = m};
     m->around.injectors = injectors_new(&injectors);
@@ -461,6 +423,7 @@ struct manager *manager_new(const struct manager_options *options)
     struct manager *m = xcalloc(1, sizeof(*m));
     m->options = *options;
     m->events = events_new(options->loop, options->kube, EVENTS_SOURCE, options->instance);
+    m->namespaces = each_once(options->namespaces);
     look_around(m);
     struct pass_context context = {.loop = options->loop,
                                    .kube = options->kube,
@@ -470,6 +433,8 @@ struct manager *manager_new(const struct manager_options *options)
     /* A pass that waits for one slow answer must not keep the line idle. */
     int passes = options->max_inflight;
     m->reconcile = reconcile_new(options->loop, &context, passes);
+    m->children = (struct children){
+        .store = &m->store, .around = &m->around, .queue = reconcile_queue(m->reconcile)};
     metrics_gauge("meshgateway_gateways", "MeshGateways known.", NULL);
     metrics_on_render(refresh_gauges, m);
     add_sources(m, &object_mesh_gateway);
@@ -499,6 +464,7 @@ void manager_free(struct manager *m)
     injectors_free(m->around.injectors);
     events_free(m->events);
     store_done(&m->store);
+    free(m->namespaces);
     free(m);
 }
 

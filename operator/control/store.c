@@ -12,6 +12,12 @@ char *store_key(const char *ns, const char *name)
     return xasprintf("%s/%s", ns, name);
 }
 
+bool store_in_scope(const char *scope, const char *key)
+{
+    size_t len = scope ? strlen(scope) : 0;
+    return !scope || (strncmp(key, scope, len) == 0 && key[len] == '/');
+}
+
 struct store_gateway *store_find(const struct store *store, const char *key)
 {
     struct store_gateway *gw;

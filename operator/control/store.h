@@ -65,6 +65,9 @@ char *store_key(const char *ns, const char *name);
 /* Which object a record stands for, and in which version. */
 void store_identify(char uid[STORE_UID_LEN], char version[STORE_VERSION_LEN], const json_t *object);
 
+/* Whether the key is of this namespace; NULL: any. */
+bool store_in_scope(const char *scope, const char *key);
+
 struct store_gateway *store_find(const struct store *store, const char *key);
 /*
  * Takes in the object: finds or makes its record. A new uid forgets who owned the children. Leaves
