@@ -114,6 +114,8 @@ def status() -> Schema:
                 },
             ),
             "certificates": certificates(),
+            "certificatesReady": text("How many of them are good, of how many: 1/2."),
+            "nextRenewal": time("When the next of them is renewed."),
             "Status": text("State in one word, as in the original API: Created, Reconciling, Available or ReconcileFailed."),
             "GatewayAddress": array("Addresses, as in the original API.", text()),
             "ErrorMessage": text("What went wrong, as in the original API. Empty when nothing did."),
@@ -133,6 +135,8 @@ def columns() -> list[Schema]:
         column("Addresses", ".status.GatewayAddress"),
         column("Replicas", ".status.replicas", "integer"),
         column("Proxy", ".status.proxy.version", priority=1),
+        column("Certificates", ".status.certificatesReady", priority=1),
+        column("Renewal", ".status.nextRenewal", priority=1),
         column("Error", ".status.ErrorMessage", priority=1),
         column("Age", ".metadata.creationTimestamp", "date"),
     ]

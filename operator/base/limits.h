@@ -6,7 +6,7 @@
 #define LIMIT_MIB(n) ((size_t)(n)*1024 * 1024)
 
 #define LIMIT_LOG_LINE       LIMIT_KIB(16)
-#define LIMIT_METRICS_TEXT   LIMIT_MIB(4)
+#define LIMIT_METRICS_TEXT   LIMIT_MIB(16)
 #define LIMIT_URL            LIMIT_KIB(8)
 #define LIMIT_FILE           LIMIT_MIB(64)  /* an input file of the command line */
 #define LIMIT_HTTPD_HEAD     LIMIT_KIB(16)  /* head of a request to our own server */

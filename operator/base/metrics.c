@@ -36,6 +36,14 @@ struct refresher {
 static struct family *families;
 static struct refresher *refreshers;
 
+struct writer {
+    struct writer *next;
+    void (*write)(void *arg, struct strbuf *out);
+    void *arg;
+};
+
+static struct writer *writers;
+
 static struct family *find_family(enum metric_type type, const char *name, const char *help)
 {
     struct family *f;
@@ -133,6 +141,31 @@ void metrics_off_render(void (*refresh)(void *arg), const void *arg)
     }
 }
 
+void metrics_on_write(void (*write)(void *arg, struct strbuf *out), void *arg)
+{
+    struct writer *w = xcalloc(1, sizeof(*w));
+    w->write = write;
+    w->arg = arg;
+    LL_APPEND(writers, w);
+}
+
+void metrics_off_write(void (*write)(void *arg, struct strbuf *out), const void *arg)
+{
+    struct writer *w, *next;
+    LL_FOREACH_SAFE(writers, w, next)
+    {
+        if (w->write != write || w->arg != arg)
+            continue;
+        LL_DELETE(writers, w);
+        free(w);
+    }
+}
+
+static void render_head(struct strbuf *out, const char *name, const char *help, const char *type)
+{
+    strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 static void render_value(struct strbuf *out, const char *name, const char *suffix,
                          const char *labels, double value)
 {
@@ -169,7 +202,7 @@ int metrics_render(struct strbuf *out)
         r->refresh(r->arg);
     struct family *f;
     LL_FOREACH (families, f) {
-        strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, types[f->type]);
+        render_head(out, f->name, f->help, types[f->type]);
         struct metric *m;
         LL_FOREACH (f->series, m) {
             if (f->type == HISTOGRAM)
@@ -178,7 +211,20 @@ int metrics_render(struct strbuf *out)
                 render_value(out, f->name, "", m->labels, m->value);
         }
     }
+    struct writer *w;
+    LL_FOREACH (writers, w)
+        w->write(w->arg, out);
     return out->failed ? -1 : 0;
+}
+
+void metrics_write_gauge(struct strbuf *out, const char *name, const char *help)
+{
+    render_head(out, name, help, "gauge");
+}
+
+void metrics_write_sample(struct strbuf *out, const char *name, const char *labels, double value)
+{
+    render_value(out, name, "", labels, value);
 }
 
 void metrics_reset(void)
@@ -202,4 +248,8 @@ void metrics_reset(void)
     LL_FOREACH_SAFE(refreshers, r, next_refresher)
     free(r);
     refreshers = NULL;
+    struct writer *w, *next_writer;
+    LL_FOREACH_SAFE(writers, w, next_writer)
+    free(w);
+    writers = NULL;
 }

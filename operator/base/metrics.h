@@ -32,6 +32,15 @@ void metrics_observe(struct metric *m, double value);
 void metrics_on_render(void (*refresh)(void *arg), void *arg);
 /* Takes it back: due before what `arg` points to goes. */
 void metrics_off_render(void (*refresh)(void *arg), const void *arg);
+/*
+ * One series an object, of objects that come and go: `write` is called by metrics_render behind the
+ * families, and appends whole families of its own by the two functions below.
+ */
+void metrics_on_write(void (*write)(void *arg, struct strbuf *out), void *arg);
+void metrics_off_write(void (*write)(void *arg, struct strbuf *out), const void *arg);
+void metrics_write_gauge(struct strbuf *out, const char *name, const char *help);
+/* labels: as of metrics_gauge; values of labels are names of Kubernetes objects or the like. */
+void metrics_write_sample(struct strbuf *out, const char *name, const char *labels, double value);
 /* Appends all families in the order they were made. */
 int metrics_render(struct strbuf *out);
 /* Frees everything. */

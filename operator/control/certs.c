@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/certs.h"
 
+#include "base/metrics.h"
 #include "control/apis.h"
+#include "control/expiry.h"
 #include "control/meshes.h"
 #include "control/routed.h"
 #include "control/trouble.h"
@@ -337,6 +339,12 @@ static const struct apis_sink apis_sink = {
     .changed = on_changed,
 };
 
+static void write_metrics(void *arg, struct strbuf *out)
+{
+    const struct certs *certs = arg;
+    expiry_write(&certs->issuance, certs->options.store, out);
+}
+
 struct certs *certs_new(const struct certs_options *options)
 {
     struct certs *certs = xcalloc(1, sizeof(*certs));
@@ -349,6 +357,7 @@ struct certs *certs_new(const struct certs_options *options)
                                       .sink = &apis_sink,
                                       .arg = certs};
     certs->apis = apis_new(&apis);
+    metrics_on_write(write_metrics, certs);
     return certs;
 }
 
@@ -356,6 +365,7 @@ void certs_free(struct certs *certs)
 {
     if (!certs)
         return;
+    metrics_off_write(write_metrics, certs);
     apis_free(certs->apis);
     router_done(&certs->result);
     free(certs->gateways);

@@ -19,3 +19,9 @@ struct news {
 
 /* before: the stored status, NULL when there is none yet. Returns how many. */
 size_t news_make(const json_t *before, const json_t *now, struct news ret[NEWS_MAX]);
+
+/* note: only for the time of the call. */
+typedef void news_tell(void *arg, const char *type, const char *reason, const char *note);
+
+/* Of status.certificates: CertificateIssued, CertificateFailed, ChallengeRouted. */
+void news_of_certificates(const json_t *before, const json_t *now, news_tell *tell, void *arg);

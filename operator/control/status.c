@@ -287,6 +287,38 @@ static json_t *certificates_of(const struct status_input *in)
     return in->certs ? json_incref(in->certs->certificates.certificates) : NULL;
 }
 
+/* Whether the certificate that serves is a good one, also while it is renewed. */
+static bool is_good(const json_t *entry)
+{
+    const char *phase = jx_str(entry, "phase", "");
+    return strcmp(phase, "Ready") == 0 || strcmp(phase, "Renewing") == 0;
+}
+
+/* "1/2", for a column. */
+static json_t *certificate_count(const json_t *certificates)
+{
+    size_t good = 0, i;
+    const json_t *entry;
+    json_array_foreach (certificates, i, entry)
+        good += is_good(entry);
+    size_t all = json_array_size(certificates);
+    return all ? jx_stringf("%zu/%zu", good, all) : NULL;
+}
+
+/* RFC 3339 in UTC sorts as text. */
+static const char *next_renewal(const json_t *certificates)
+{
+    const char *next = NULL;
+    size_t i;
+    const json_t *entry;
+    json_array_foreach (certificates, i, entry) {
+        const char *time = jx_str(entry, "renewalTime", NULL);
+        if (time && (!next || strcmp(time, next) < 0))
+            next = time;
+    }
+    return next;
+}
+
 json_t *status_make(const struct status_input *in)
 {
     json_int_t generation = jx_int(in->object, "metadata.generation", 0);
@@ -312,6 +344,7 @@ json_t *status_make(const struct status_input *in)
     const char *state = state_word(&c, in);
     bool failed = strcmp(state, "ReconcileFailed") == 0;
     const json_t *ready = json_array_get(conditions, 0);
+    json_auto_t *certificates = certificates_of(in);
     return OBJ(F("observedGeneration", INT(generation)),
                F("conditions", REF(conditions)),
                FOPT("addresses", nonempty(addresses)),
@@ -320,7 +353,9 @@ json_t *status_make(const struct status_input *in)
                FOPT("proxy", proxy_of(in, deployment)),
                FOPT("serviceType", STR(jx_str(service, "type", NULL))),
                FOPT("ports", nonempty(jx_array(service, "ports"))),
-               FOPT("certificates", certificates_of(in)),
+               FOPT("certificates", REF(certificates)),
+               FOPT("certificatesReady", certificate_count(certificates)),
+               FOPT("nextRenewal", STR(next_renewal(certificates))),
                F("Status", STR(state)),
                FOPT("GatewayAddress", nonempty(values)),
                F("ErrorMessage", STR(failed ? jx_str(ready, "message", "") : "")));

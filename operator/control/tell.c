@@ -77,10 +77,17 @@ void tell_effects(const struct tell *tell, const struct plan *plan)
     emit_repairs(tell, plan);
 }
 
+static void emit_news(void *arg, const char *type, const char *reason, const char *note)
+{
+    emit(arg, NULL, type, reason, note);
+}
+
 void tell_news(const struct tell *tell, const json_t *status)
 {
     struct news news[NEWS_MAX];
-    size_t count = news_make(jx_object(tell->object, "status"), status, news);
+    const json_t *before = jx_object(tell->object, "status");
+    size_t count = news_make(before, status, news);
+    news_of_certificates(before, status, emit_news, (void *)(uintptr_t)tell);
     for (size_t i = 0; i < count; i++)
         emit(tell, NULL, news[i].type, news[i].reason, news[i].note);
 }

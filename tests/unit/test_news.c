@@ -89,4 +89,50 @@ START_TEST(changes_are_told_once)
 }
 END_TEST
 
-UNIT_MAIN("news", changes_are_told_once)
+static struct strbuf told;
+
+static void collect(void *arg, const char *type, const char *reason, const char *note)
+{
+    (void)arg;
+    strbuf_addf(&told, "%s %s: %s\n", type, reason, note);
+}
+
+START_TEST(certificates)
+{
+    static const struct {
+        const char *before, *now, *told;
+    } cases[] = {
+        {"{'server':'s'}", "{'server':'s','phase':'Pending'}", ""},
+        {"{'server':'s'}",
+         "{'server':'s','hosts':['a.b','c.d'],'notAfter':'2027-01-01T00:00:00Z','phase':'Ready'}",
+         "Normal CertificateIssued: Certificate for a.b, c.d issued, valid until "
+         "2027-01-01T00:00:00Z\n"},
+        {"{'server':'s','notAfter':'2027-01-01T00:00:00Z'}",
+         "{'server':'s','notAfter':'2027-01-01T00:00:00Z','phase':'Renewing'}",
+         ""},
+        {"{'server':'s','notAfter':'2027-01-01T00:00:00Z'}",
+         "{'server':'s','hosts':['a.b'],'notAfter':'2027-02-01T00:00:00Z','phase':'Ready'}",
+         "Normal CertificateIssued: Certificate for a.b issued, valid until "
+         "2027-02-01T00:00:00Z\n"},
+        {"{'server':'other','phase':'Failed'}",
+         "{'server':'s','hosts':['a.b'],'phase':'Failed','message':'no DNS'}",
+         "Warning CertificateFailed: Certificate for a.b: no DNS\n"},
+        {"{'server':'s','phase':'Failed','message':'no DNS'}",
+         "{'server':'s','hosts':['a.b'],'phase':'Failed','message':'no DNS'}",
+         ""},
+        {"{'server':'s','challenges':[{'routed':false}]}",
+         "{'server':'s','hosts':['a.b'],'challenges':[{'routed':false},{'routed':true}]}",
+         "Normal ChallengeRouted: Challenges of the certificate for a.b reach their solver\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_auto_t *before = OBJ(F("certificates", ARR(json_from(cases[i].before))));
+        json_auto_t *now = OBJ(F("certificates", ARR(json_from(cases[i].now))));
+        told = (struct strbuf)STRBUF_INIT(1000);
+        news_of_certificates(before, now, collect, NULL);
+        ck_assert_str_eq(told.text, cases[i].told);
+        strbuf_done(&told);
+    }
+}
+END_TEST
+
+UNIT_MAIN("news", certificates, changes_are_told_once)
