@@ -5,14 +5,11 @@
 #include "control/injectors.h"
 #include "control/rolls.h"
 
-#include <string.h>
-#include <utlist.h>
-
-/* plan->count when there is none. */
-static size_t index_of(const struct plan *plan, const struct object_kind *kind)
+/* Of the step that makes or changes the Deployment; plan->count when there is none. */
+static size_t index_of_deployment(const struct plan *plan)
 {
     size_t i = 0;
-    while (i < plan->count && plan->steps[i].kind != kind)
+    while (i < plan->count && (plan->steps[i].kind != &object_deployment || !plan->steps[i].body))
         i++;
     return i;
 }
@@ -29,7 +26,7 @@ static bool look_at_injection(const struct holds_input *in, struct plan *plan,
     const json_t *labels = jx_object(deployment, "spec.template.metadata.labels");
     if (!injectors_check(in->around->injectors, in->gw, labels, ret))
         return false;
-    size_t i = index_of(plan, &object_deployment);
+    size_t i = index_of_deployment(plan);
     if (ret->answer == INJECTION_NOT_READY && i < plan->count) {
         failures_add(failures,
                      &plan->steps[i],
@@ -41,21 +38,18 @@ static bool look_at_injection(const struct holds_input *in, struct plan *plan,
 }
 
 /* A spec that the original operator was in step with is processed, though not by us. */
-static bool is_taken_over(const struct store_gateway *known)
+static bool is_taken_over(const struct holds_input *in)
 {
-    const struct store_child *child;
-    LL_FOREACH (known->children, child)
-        if (child->kind == &object_deployment)
-            return child->marked;
-    return false;
+    const struct store_child *child = store_child_find(in->known, &object_deployment, in->gw->name);
+    return child && child->marked && !jx_get(in->gw->object, "status.observedGeneration");
 }
 
 /* See control/rolls.h: only some gateways at a time replace their pods for others' reasons. */
 static bool must_wait_to_roll(const struct holds_input *in, struct plan *plan)
 {
-    size_t i = index_of(plan, &object_deployment);
-    if (i == plan->count || !plan->steps[i].rolls ||
-        (!in->processed && !is_taken_over(in->known)) || rolls_enter(in->around->rolls, in->known))
+    size_t i = index_of_deployment(plan);
+    if (i == plan->count || !plan->steps[i].rolls || (!in->processed && !is_taken_over(in)) ||
+        rolls_enter(in->around->rolls, in->known))
         return false;
     plan_drop(plan, i);
     return true;

@@ -144,16 +144,16 @@ static bool is_taken_over(const struct store_gateway *known)
 }
 
 /*
- * What the original operator left. Its autoscaler goes when ours is in place and the Deployment no
- * longer takes its replicas from us, for two autoscalers block each other; the pods' identity goes
- * when no old pod is left. The marks stay until all of it has been looked at.
+ * What the original operator left. Its autoscaler goes as soon as ours is in place, for two of them
+ * block each other, and the Deployment may wait for its turn; the pods' identity goes when no old
+ * pod is left. The marks stay until all of it has been looked at.
  */
 static void plan_takeover(struct plan *plan, const struct templates_list *list,
                           const struct meshgateway *gw, const struct store_gateway *known)
 {
-    if (!is_taken_over(known) || has_step(plan, &object_deployment) || has_step(plan, &object_hpa))
+    if (!is_taken_over(known) || has_step(plan, &object_hpa))
         return;
-    bool rolled_out = is_rolled_out(known, gw->name);
+    bool rolled_out = !has_step(plan, &object_deployment) && is_rolled_out(known, gw->name);
     for (size_t i = 0; i < TAKEOVER_LEFT_OVERS; i++) {
         const struct takeover_left_over *left = &takeover_left_overs[i];
         AUTO_FREE char *name = xasprintf("%s%s", gw->name, left->suffix);

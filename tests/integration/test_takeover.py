@@ -56,19 +56,22 @@ class Takeover(h.IntegrationTest):
             h.cp.kubectl("apply", "--server-side", "-k", RIGHT)
             self.addCleanup(h.cp.kubectl, "delete", "-k", RIGHT, "--ignore-not-found")
 
-    def original(self, address: str = ADDRESS, **spec: Any) -> Original:
+    def original(self, name: str = "gw", address: str = ADDRESS, **spec: Any) -> Original:
         """The gateway of the original operator, with running pods."""
-        original = Original(self.ns, **spec).make()
-        for kind, name in LEFT_OVERS.items():
+        original = Original(self.ns, name, **spec).make()
+        for kind, pattern in LEFT_OVERS.items():
             if kind.startswith("Cluster"):
-                self.addCleanup(h.cp.request, "DELETE", h.path(kind, "", name.format("gw")))
+                self.addCleanup(h.cp.request, "DELETE", h.path(kind, "", pattern.format(name)))
         if address:
-            h.assign_address(self.ns, "gw", address)
-        h.cp.kubectl("rollout", "status", "-n", self.ns, "deployment/gw", "--timeout=60s")
+            h.assign_address(self.ns, name, address)
+        self.rolled_out(name)
         return original
 
-    def left_overs(self) -> set[str]:
-        return {k for k, name in LEFT_OVERS.items() if h.get(k, self.ns, name.format("gw"))}
+    def rolled_out(self, name: str = "gw") -> None:
+        h.cp.kubectl("rollout", "status", "-n", self.ns, f"deployment/{name}", "--timeout=60s")
+
+    def left_overs(self, name: str = "gw") -> set[str]:
+        return {k for k, pattern in LEFT_OVERS.items() if h.get(k, self.ns, pattern.format(name))}
 
     def live(self, kind: str, name: str = "gw") -> dict[str, Any]:
         live = h.get(kind, self.ns, name)
@@ -164,7 +167,7 @@ class InPlace(Takeover):
     def test_autoscaled(self) -> None:
         self.original(minReplicas=2, maxReplicas=5)
         h.cp.kubectl("scale", "-n", self.ns, "deployment/gw", "--replicas=4")
-        h.cp.kubectl("rollout", "status", "-n", self.ns, "deployment/gw", "--timeout=60s")
+        self.rolled_out()
         with (
             h.Watch("Deployment", self.ns) as deployments,
             h.Watch("HorizontalPodAutoscaler", self.ns) as autoscalers,
@@ -207,6 +210,24 @@ class InPlace(Takeover):
             if kind != "HorizontalPodAutoscaler":  # its controller writes its status
                 now = self.live(kind, name.format("gw"))["metadata"]["resourceVersion"]
                 self.assertEqual(now, before[kind], kind)
+
+    def test_gateways_take_turns(self) -> None:
+        """They need not wait for it to be rid of the autoscaler that is in the way of ours."""
+        names = ("a", "b", "c")
+        for name in names:
+            self.original(name, minReplicas=2, maxReplicas=3)
+        self.start_operator("--max-rolling", "1")
+
+        def waits(name: str) -> bool:
+            gw = self.live("MeshGateway", name)
+            waiting = h.condition(gw, "UpToDate").get("reason") == "WaitingForTurn"
+            left = self.left_overs(name)
+            return (
+                waiting and "HorizontalPodAutoscaler" not in left and left >= {"ServiceAccount", "Role"}
+            )
+
+        h.eventually(lambda: sum(map(waits, names)) == 2, "two of three wait for their turn")
+        h.eventually(lambda: not any(map(self.left_overs, names)), "all had their turn", 120)
 
     def test_labels_chosen_by_the_user(self) -> None:
         """The original operator let them win over its own, in the selectors too."""
@@ -251,7 +272,7 @@ class InPlace(Takeover):
         }
         h.patch("Service", self.ns, "gw", by_hand)
         h.cp.kubectl("scale", "-n", self.ns, "deployment/gw", "--replicas=3")
-        h.cp.kubectl("rollout", "status", "-n", self.ns, "deployment/gw", "--timeout=60s")
+        self.rolled_out()
         for kind in ("Deployment", "Service", "PodDisruptionBudget"):
             h.patch(kind, self.ns, "gw", {"metadata": {"managedFields": [{}]}})
             self.assertNotIn("managedFields", self.live(kind)["metadata"])
@@ -277,7 +298,7 @@ class Interrupted(Takeover):
     def test_killed_at_every_step(self) -> None:
         original = self.original(minReplicas=2, maxReplicas=4)
         h.cp.kubectl("scale", "-n", self.ns, "deployment/gw", "--replicas=3")
-        h.cp.kubectl("rollout", "status", "-n", self.ns, "deployment/gw", "--timeout=60s")
+        self.rolled_out()
         service = address_of(self.live("Service"))
         with h.Watch("Deployment", self.ns) as deployments:
             while not self.is_over():

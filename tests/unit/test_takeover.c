@@ -208,12 +208,12 @@ START_TEST(the_old_autoscaler_goes_after_ours_came)
 }
 END_TEST
 
-START_TEST(nothing_goes_before_the_deployment_is_ours)
+START_TEST(identities_stay_until_the_deployment_is_ours)
 {
     set_up(FIXED, ROLLED_OUT);
     mark(&object_deployment);
     store_child_find(gw, &object_deployment, "gw")->measured = false;
-    expect("apply deployments gw");
+    expect("apply deployments gw, " AUTOSCALER ", " BUDGET);
     store_done(&store);
 }
 END_TEST
@@ -261,5 +261,5 @@ END_TEST
 
 UNIT_MAIN("takeover", ownership_becomes_ours, an_object_without_owners_is_noticed,
           a_gateway_of_our_own_has_no_left_overs, identities_go_when_no_old_pod_is_left,
-          the_old_autoscaler_goes_after_ours_came, nothing_goes_before_the_deployment_is_ours,
+          the_old_autoscaler_goes_after_ours_came, identities_stay_until_the_deployment_is_ours,
           an_account_that_pods_use_is_not_left_over, what_selects_the_pods_follows_a_kept_name)
