@@ -108,16 +108,6 @@ static struct condition condition_of(const json_t *object, const char *type)
     return c;
 }
 
-/* One solver of an issuer. */
-static void add_solver(struct issuance_object *record, const json_t *solver)
-{
-    const json_t *ingress = jx_object(solver, "http01.ingress");
-    const char *class = jx_str(ingress, "class", "");
-    record->issuer.http01 = record->issuer.http01 || jx_object(solver, "http01");
-    record->issuer.dns01 = record->issuer.dns01 || jx_object(solver, "dns01");
-    record->issuer.foreign = record->issuer.foreign || (ingress && !is(class, ISSUANCE_CLASS));
-}
-
 static struct issuance_object *issuer_of(const json_t *object)
 {
     AUTO_CONDITION struct condition ready = condition_of(object, "Ready");
@@ -129,10 +119,12 @@ static struct issuance_object *issuer_of(const json_t *object)
     record->issuer.ready.status = ready.status;
     size_t i;
     const json_t *solver;
-    json_array_foreach (jx_array(object, "spec.acme.solvers"), i, solver)
-        add_solver(record, solver);
+    json_array_foreach (jx_array(object, "spec.acme.solvers"), i, solver) {
+        record->issuer.http01 = record->issuer.http01 || jx_object(solver, "http01");
+        record->issuer.dns01 = record->issuer.dns01 || jx_object(solver, "dns01");
+    }
     note(record, ready.status);
-    note_flags(record, record->issuer.http01, record->issuer.dns01, record->issuer.foreign);
+    note_flags(record, record->issuer.http01, record->issuer.dns01, false);
     return record;
 }
 
@@ -427,11 +419,6 @@ bool issuance_is_over(const struct issuance_object *challenge)
         if (is(challenge->challenge.state, final[i]))
             return true;
     return challenge->challenge.deleting;
-}
-
-bool issuance_wants_class(const struct issuance_object *issuer)
-{
-    return issuer && issuer->issuer.foreign;
 }
 
 bool issuance_was_issued(const struct issuance_object *certificate)

@@ -59,9 +59,8 @@ struct issuance_object {
     union {
         struct {
             struct issuance_condition ready;
-            bool http01; /* some solver is HTTP-01 … */
+            bool http01; /* some solver is that */
             bool dns01;
-            bool foreign; /* … through an Ingress that is not of our class */
         } issuer;
         struct {
             struct issuance_condition ready, issuing;
@@ -155,11 +154,6 @@ const struct issuance_object *issuance_head(const struct issuance *set,
 
 /* Nothing more happens to the challenge: valid, invalid, expired, errored, or deleted. */
 bool issuance_is_over(const struct issuance_object *challenge);
-/*
- * Whether the Certificate needs the annotation that has its challenges solved by our class: its
- * issuer solves HTTP-01 through an Ingress of another class. issuer may be NULL.
- */
-bool issuance_wants_class(const struct issuance_object *issuer);
 /*
  * Whether a certificate was issued once, so that HTTPS may be served: a missing Secret holds up
  * all of a starting Envoy. A temporary certificate does not count, though it makes Ready True.

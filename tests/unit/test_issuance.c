@@ -226,7 +226,6 @@ START_TEST(issuers)
     const struct issuance_object *issuer = issuance_issuer(&w.issuance, "default", &wish);
     ck_assert_ptr_nonnull(issuer);
     ck_assert(issuer->issuer.http01 && !issuer->issuer.dns01);
-    ck_assert(!issuance_wants_class(issuer) && !issuance_wants_class(NULL));
     ck_assert_ptr_null(issuance_issuer(&w.issuance, "other", &wish));
     wish.issuer_kind = "ClusterIssuer";
     ck_assert_ptr_null(issuance_issuer(&w.issuance, "default", &wish));
@@ -236,13 +235,9 @@ START_TEST(issuers)
         "{'http01':{'ingress':{'ingressClassName':'nginx'}}},{'dns01':{'route53':{}}}]}}}");
     issuer = issuance_issuer(&w.issuance, "default", &wish);
     ck_assert_ptr_nonnull(issuer);
-    ck_assert(issuer->issuer.dns01 && issuance_wants_class(issuer));
+    ck_assert(issuer->issuer.http01 && issuer->issuer.dns01);
     wish.issuer_group = "example.com";
     ck_assert_ptr_null(issuance_issuer(&w.issuance, "default", &wish));
-    /* Gateway API is only watched, no class would help. */
-    world_issuer(&w, "{'spec':{'acme':{'solvers':[{'http01':{'gatewayHTTPRoute':{}}}]}}}");
-    ck_assert(
-        !issuance_wants_class(issuance_find(&w.issuance, ISSUANCE_ISSUER, "default/gw-acme")));
     world_issuer(&w, "{'spec':{'acme':null,'ca':{'secretName':'x'}}}");
     ck_assert(!issuance_find(&w.issuance, ISSUANCE_ISSUER, "default/gw-acme")->issuer.http01);
 }
