@@ -82,3 +82,13 @@ json_t *common_union(const json_t *base, const json_t *over, const char *key)
     json_decref(merged);
     return NULL;
 }
+
+bool common_has(const json_t *list, const char *text)
+{
+    size_t i;
+    const json_t *each;
+    json_array_foreach (list, i, each)
+        if (json_is_string(each) && strcmp(json_string_value(each), text) == 0)
+            return true;
+    return false;
+}

@@ -33,3 +33,5 @@ json_t *common_object(const struct meshgateway *gw, const struct object_kind *ki
  * nothing is in it.
  */
 json_t *common_union(const json_t *base, const json_t *over, const char *key);
+/* Whether an array, which may be NULL, has this string. */
+bool common_has(const json_t *list, const char *text);

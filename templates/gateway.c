@@ -22,12 +22,8 @@ static json_t *server_object(const char *prefix, const struct server *server, js
 
 static void add_host(json_t *list, const char *host)
 {
-    size_t i;
-    const json_t *each;
-    json_array_foreach (list, i, each)
-        if (strcmp(json_string_value(each), host) == 0)
-            return;
-    json_array_append_new(list, STR(host));
+    if (!common_has(list, host))
+        json_array_append_new(list, STR(host));
 }
 
 /* Whether VirtualServices of the gateway's own namespace may bind to the host. */
@@ -82,11 +78,15 @@ static json_t *http_server(const struct meshgateway *gw, const struct server *se
  * An Envoy that starts with a Secret missing opens no port at all for 15 seconds, so a certificate
  * has to have been there once.
  */
+static bool has_secret(const struct server *server, const struct templates_live *live)
+{
+    return !live || !server->certificate ||
+           json_object_get(live->issued, server->certificate_name);
+}
+
 static json_t *https_server(const struct server *server, const struct templates_live *live)
 {
-    bool issued =
-        !live || !server->certificate || json_object_get(live->issued, server->certificate_name);
-    if (server->https_port == 0 || !issued)
+    if (server->https_port == 0 || !has_secret(server, live))
         return NULL;
     bool passed = server_passes_tls(server);
     return server_object(passed ? "tls" : "https",

@@ -72,16 +72,20 @@ bool hosts_yields(const struct hosts *hosts, const struct meshgateway *gw, json_
            may_route(hosts, gw, port, bare);
 }
 
-static void add_challenge(struct hosts *hosts, const struct meshgateway *gw, json_int_t port,
-                          const char *name)
+static void add_challenge(struct hosts *hosts, const struct meshgateway *gw, const char *name)
 {
-    if (!hosts_yields(hosts, gw, port, name))
+    if (!hosts_yields(hosts, gw, HOSTS_ACME_PORT, name))
         return;
-    const struct hosts_item *item = hosts_find(hosts, port, name);
+    const struct hosts_item *item = hosts_find(hosts, HOSTS_ACME_PORT, name);
     if (strcmp(item->bare, name) != 0)
         add(hosts, item->server, name, SERVER_HTTP_REDIRECT_ROUTE);
     else
         hosts->items[item - hosts->items].http = SERVER_HTTP_REDIRECT_ROUTE;
+}
+
+bool hosts_is_bound(const json_t *route)
+{
+    return jx_get(route, "gateway") == NULL;
 }
 
 static void add_challenges(struct hosts *hosts, const struct meshgateway *gw, const json_t *routes)
@@ -89,9 +93,8 @@ static void add_challenges(struct hosts *hosts, const struct meshgateway *gw, co
     size_t i;
     const json_t *route;
     json_array_foreach (routes, i, route)
-        for (size_t k = 0; k < gw->server_count; k++)
-            if (gw->servers[k].redirect)
-                add_challenge(hosts, gw, gw->servers[k].http_port, jx_str(route, "dnsName", ""));
+        if (hosts_is_bound(route))
+            add_challenge(hosts, gw, jx_str(route, "dnsName", ""));
 }
 
 static void set_apart(struct hosts *hosts)

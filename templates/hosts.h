@@ -13,6 +13,9 @@
 #include "data/meshgateway.h"
 #include "templates/live.h"
 
+/* Where ACME servers ask (RFC 8555, section 8.3). */
+#define HOSTS_ACME_PORT 80
+
 struct hosts_item {
     const struct server *server;
     const char *host; /* as the spec has it, or the name of a challenge */
@@ -33,6 +36,8 @@ struct hosts {
  * even where the server would do it: a listed host, or one below a wildcard, which is added.
  */
 struct hosts hosts_of(const struct meshgateway *gw, const struct templates_live *live);
+/* Whether a challenge of live->routes comes to our own Gateway. */
+bool hosts_is_bound(const json_t *route);
 /* The host that requests for the name meet on the port: itself or the longest wildcard; or NULL. */
 const struct hosts_item *hosts_find(const struct hosts *hosts, json_int_t port, const char *name);
 /*

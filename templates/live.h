@@ -16,8 +16,12 @@ struct templates_live {
      */
     const json_t *issued;
     /*
-     * An array of the gateway's live HTTP-01 challenges, in an order that does not change by
-     * itself: {dnsName, token, service, namespace, port}, of the Service of the solver.
+     * An array of the routes that the gateway's live HTTP-01 challenges take, in an order that does
+     * not change by itself: {dnsName, token, service, namespace, port}, of the Service of the
+     * solver; and where they are needed
+     *   host     of the VirtualService, a wildcard above dnsName
+     *   gateway  "namespace/name" of somebody else's Istio Gateway that it comes to
+     *   https    true: it has to be answered on every port, not on 80 only
      */
     const json_t *routes;
     bool have_istio;        /* networking.istio.io/v1 is served */

@@ -8,10 +8,14 @@
  * <n>-acme      challenges of all other hosts, while there are any.
  *
  * Each may exist several times, because its hosts share all routes and may not overlap:
- * <n>-redirect for each pair of ports other than 80 and 443, with the ports in the name, and
- * <n>-acme for wildcards, with the number of their labels in the name; wildcards of one length
- * never overlap.
+ * <n>-redirect for each pair of ports other than 80 and 443, with the ports in the name. <n>-acme
+ * for each Gateway of somebody else's, with a digest of that in the name, and for wildcards, with
+ * their length in the name; wildcards of one length never overlap.
+ *
+ * Which Gateway a challenge comes to, on which host and ports, the router has decided; only where
+ * our own Gateway redirects its name, hosts.c and this file do.
  */
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "templates/common.h"
@@ -19,13 +23,16 @@
 #include "templates/kinds.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
-static json_t *virtual_service(const struct meshgateway *gw, const char *name, json_t *hosts,
-                               json_t *http)
+/* bound: the Gateway, "namespace/name"; "" is our own. */
+static json_t *virtual_service(const struct meshgateway *gw, const char *name, const char *bound,
+                               json_t *hosts, json_t *http)
 {
+    json_t *gateway = bound[0] ? STR(bound) : jx_stringf("%s/%s", gw->ns, gw->name);
     json_t *spec = OBJ(F("exportTo", ARR(STR("."))),
-                       F("gateways", ARR(jx_stringf("%s/%s", gw->ns, gw->name))),
+                       F("gateways", ARR(gateway)),
                        F("hosts", hosts),
                        F("http", http));
     return common_object(gw, &object_virtual_service, name, NULL, NULL, spec);
@@ -48,7 +55,7 @@ static json_t *authority_of(const char *name)
  * A short name is one of the VirtualService's namespace, whatever domain the cluster has. On a
  * wildcard the match names the host: the route is there for all hosts that fit.
  */
-static json_t *challenge_route(const struct meshgateway *gw, const json_t *route, json_int_t port,
+static json_t *challenge_route(const struct meshgateway *gw, const json_t *route, bool every_port,
                                bool wildcard)
 {
     const char *service = jx_str(route, "service", "");
@@ -61,7 +68,7 @@ static json_t *challenge_route(const struct meshgateway *gw, const json_t *route
     json_t *destination =
         OBJ(F("host", host), F("port", OBJ(F("number", INT(jx_int(route, "port", 0))))));
     return OBJ(F("match",
-                 ARR(OBJ(F("port", INT(port)),
+                 ARR(OBJ(FOPT("port", every_port ? NULL : INT(HOSTS_ACME_PORT)),
                          F("uri", OBJ(F("exact", path))),
                          FOPT("authority", authority)))),
                F("route", ARR(OBJ(F("destination", destination)))));
@@ -84,19 +91,19 @@ static json_t *redirect_route(const struct server *server, bool usual)
                      F("redirectCode", INT(301)))));
 }
 
-static bool is_listed(const json_t *list, const char *text)
-{
-    size_t i;
-    const json_t *each;
-    json_array_foreach (list, i, each)
-        if (strcmp(json_string_value(each), text) == 0)
-            return true;
-    return false;
-}
-
 static bool same_ports(const struct server *a, const struct server *b)
 {
     return a->http_port == b->http_port && a->https_port == b->https_port;
+}
+
+/* The name of a route may be served by two hosts, which are one here. Stolen. */
+static void append_once(json_t *list, json_t *value)
+{
+    size_t count = json_array_size(list);
+    if (count > 0 && json_equal(json_array_get(list, count - 1), value))
+        json_decref(value);
+    else
+        json_array_append_new(list, value);
 }
 
 static json_t *redirect(const struct meshgateway *gw, const struct templates_live *live,
@@ -108,16 +115,17 @@ static json_t *redirect(const struct meshgateway *gw, const struct templates_liv
     for (size_t i = 0; i < hosts->count; i++) {
         const struct hosts_item *item = &hosts->items[i];
         if (item->http == SERVER_HTTP_REDIRECT_ROUTE && same_ports(item->server, server) &&
-            !is_listed(names, item->bare))
+            !common_has(names, item->bare))
             json_array_append_new(names, STR(item->bare));
     }
+    bool asked = server->http_port == HOSTS_ACME_PORT; /* by an ACME server */
     size_t i;
     const json_t *route;
-    json_array_foreach (live ? live->routes : NULL, i, route)
-        if (is_listed(names, jx_str(route, "dnsName", "")))
-            json_array_append_new(http, challenge_route(gw, route, server->http_port, false));
+    json_array_foreach (live &&asked ? live->routes : NULL, i, route)
+        if (hosts_is_bound(route) && common_has(names, jx_str(route, "dnsName", "")))
+            append_once(http, challenge_route(gw, route, jx_bool(route, "https", false), false));
     json_array_append_new(http, redirect_route(server, usual));
-    return virtual_service(gw, name, names, http);
+    return virtual_service(gw, name, "", names, http);
 }
 
 static void add_redirects(const struct meshgateway *gw, const struct templates_live *live,
@@ -144,49 +152,42 @@ static void add_redirects(const struct meshgateway *gw, const struct templates_l
     }
 }
 
-/* "" for an exact host, else how many labels the wildcard has. */
-static char *acme_name(const struct meshgateway *gw, const char *bare)
+static char *acme_name(const struct meshgateway *gw, const char *bound, const char *host)
 {
-    size_t labels = 1;
-    for (const char *c = bare; *c; c++)
-        labels += *c == '.';
-    return server_is_wildcard(bare) ? xasprintf("%s-acme-%zu", gw->name, labels)
-                                    : xasprintf("%s-acme", gw->name);
+    uint64_t digest = digest_add(DIGEST_START, bound, strlen(bound));
+    AUTO_FREE char *apart = bound[0] ? xasprintf("-%016" PRIx64, digest) : xstrdup("");
+    return server_is_wildcard(host) ? xasprintf("%s-acme%s-%zu", gw->name, apart, strlen(host))
+                                    : xasprintf("%s-acme%s", gw->name, apart);
 }
 
-static json_t *find_or_add(const struct meshgateway *gw, json_t *list, const char *name)
+static json_t *find_or_add(const struct meshgateway *gw, json_t *list, const char *name,
+                           const char *bound)
 {
     size_t i;
     json_t *object;
     json_array_foreach (list, i, object)
         if (strcmp(object_name(object), name) == 0)
             return object;
-    object = virtual_service(gw, name, json_array(), json_array());
+    object = virtual_service(gw, name, bound, json_array(), json_array());
     json_array_append_new(list, object);
     return object;
 }
 
-static void add_challenge(const struct meshgateway *gw, const json_t *route,
-                          const struct hosts_item *item, const char *name, json_t *list)
+/* every_port: port 80 is redirected to another one, and that has to answer. */
+static void add_challenge(const struct meshgateway *gw, const json_t *route, bool every_port,
+                          const char *name, json_t *list)
 {
-    AUTO_FREE char *own = acme_name(gw, item->bare);
+    const char *bound = jx_str(route, "gateway", "");
+    const char *host = jx_str(route, "host", jx_str(route, "dnsName", ""));
+    AUTO_FREE char *own = acme_name(gw, bound, host);
     if (!kinds_wants(name, own))
         return;
-    json_t *object = find_or_add(gw, list, own);
+    json_t *object = find_or_add(gw, list, own, bound);
     json_t *hosts = jx_array(object, "spec.hosts");
-    if (!is_listed(hosts, item->bare))
-        json_array_append_new(hosts, STR(item->bare));
-    json_array_append_new(
-        jx_array(object, "spec.http"),
-        challenge_route(gw, route, item->server->http_port, server_is_wildcard(item->bare)));
-}
-
-static bool is_first_with_port(const struct meshgateway *gw, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (gw->servers[i].http_port == gw->servers[index].http_port)
-            return false;
-    return gw->servers[index].http_port > 0;
+    if (!common_has(hosts, host))
+        json_array_append_new(hosts, STR(host));
+    json_array_append_new(jx_array(object, "spec.http"),
+                          challenge_route(gw, route, every_port, server_is_wildcard(host)));
 }
 
 static void add_challenges(const struct meshgateway *gw, const json_t *routes,
@@ -195,12 +196,14 @@ static void add_challenges(const struct meshgateway *gw, const json_t *routes,
     size_t i;
     const json_t *route;
     json_array_foreach (routes, i, route) {
-        for (size_t k = 0; k < gw->server_count; k++) {
-            const struct hosts_item *item =
-                hosts_find(hosts, gw->servers[k].http_port, jx_str(route, "dnsName", ""));
-            if (item && item->http == SERVER_HTTP_SERVE && is_first_with_port(gw, k))
-                add_challenge(gw, route, item, name, list);
-        }
+        const struct hosts_item *item =
+            hosts_is_bound(route) ? hosts_find(hosts, HOSTS_ACME_PORT, jx_str(route, "dnsName", ""))
+                                  : NULL;
+        enum server_http http = item ? item->http : SERVER_HTTP_SERVE;
+        if (http == SERVER_HTTP_REDIRECT_ROUTE)
+            continue; /* it is in <n>-redirect */
+        bool every_port = http == SERVER_HTTP_REDIRECT || jx_bool(route, "https", false);
+        add_challenge(gw, route, every_port, name, list);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "support/acmeroutes.h"
 #include "support/gateway.h"
 #include "support/unit.h"
+#include "templates/templates.h"
 
 #define PORTS                                                                                      \
     "'ports':[{'name':'http','port':80,'targetPort':8080},{'name':'https','port':443,"             \
@@ -149,23 +150,129 @@ START_TEST(overlays_count)
 }
 END_TEST
 
-/* From the spec to the routes: a name that is redirected by its own server needs no HTTPS. */
-START_TEST(routes_of_a_spec)
+static json_t *parsed_routes(const struct world *w, const struct meshgateway *gw)
 {
-    AUTO_WORLD struct world w = world_new();
-    struct router_gateway *gateway =
-        from(SPEC("'servers':[{'hosts':['*.own.test'],'tls':{'credentialName':'own'}}]"));
-    challenge(&w, "x.own.test");
+    struct router_gateway *gateway = routed_of(gw);
     const struct router_input input = {
-        .issuance = &w.issuance, .istio = &w.istio, .gateways = gateway, .count = 1};
+        .issuance = &w->issuance, .istio = &w->istio, .gateways = gateway, .count = 1};
     struct router_result result;
     router_make(&input, &result);
-    expect_json(router_routes_of(&result, "default", "gw"),
-                "[" ROUTE("x.own.test", "c1", "aaaaa", ",'host':'*.own.test'") "]");
+    json_t *routes = json_deep_copy(router_routes_of(&result, "default", "gw"));
     router_done(&result);
     routed_free(gateway);
+    return routes;
+}
+
+static void expect_apart(const json_t *hosts)
+{
+    size_t i, k;
+    const json_t *host, *other;
+    json_array_foreach (hosts, i, host)
+        json_array_foreach (hosts, k, other)
+            ck_assert_msg(i == k ||
+                              !istio_covers(json_string_value(host), json_string_value(other)),
+                          "%s covers %s",
+                          json_string_value(host),
+                          json_string_value(other));
+}
+
+/* "name gateway host[,host] path@port", of all VirtualServices and their challenges. */
+static void expect_services(const struct world *w, const char *text, const char *want)
+{
+    struct meshgateway gw;
+    gateway_from_json(text, &gw);
+    json_auto_t *routes = parsed_routes(w, &gw);
+    const struct templates_live live = {.routes = routes, .have_istio = true};
+    struct templates_list list;
+    templates_render(&gw, &live, &list);
+    AUTO_STRBUF struct strbuf found = STRBUF_INIT(4096);
+    for (size_t n = 0; n < list.count; n++) {
+        const json_t *object = list.items[n].object;
+        if (list.items[n].kind != &object_virtual_service)
+            continue;
+        const json_t *hosts = jx_array(object, "spec.hosts");
+        expect_apart(hosts);
+        ck_assert_str_eq(jx_str(object_controller(object), "uid", ""), "gw");
+        ck_assert_str_eq(json_string_value(json_array_get(jx_array(object, "spec.exportTo"), 0)),
+                         ".");
+        strbuf_addf(&found,
+                    "%s %s",
+                    object_name(object),
+                    json_string_value(json_array_get(jx_array(object, "spec.gateways"), 0)));
+        size_t i;
+        const json_t *each;
+        json_array_foreach (hosts, i, each)
+            strbuf_addf(&found, "%c%s", i ? ',' : ' ', json_string_value(each));
+        json_array_foreach (jx_array(object, "spec.http"), i, each) {
+            const json_t *match = json_array_get(jx_array(each, "match"), 0);
+            const char *path = jx_str(match, "uri.exact", "");
+            if (path[0])
+                strbuf_addf(&found,
+                            " %s@%d%s",
+                            strrchr(path, '/') + 1,
+                            (int)jx_int(match, "port", 0),
+                            jx_get(match, "authority") ? "!" : "");
+        }
+        strbuf_adds(&found, "\n");
+    }
+    templates_list_done(&list);
+    meshgateway_done(&gw);
+    ck_assert_str_eq(found.text, want);
+}
+
+static void add_challenge(struct world *w, const char *uid, const char *name)
+{
+    world_challenge(w, "default", uid, "o1", name, NULL);
+    world_solver(w, "default", uid, uid);
+}
+
+/* From the spec over the router to what is rendered. */
+START_TEST(challenges_of_own_gateways)
+{
+    AUTO_WORLD struct world w = world_new();
+    add_challenge(&w, "c1", "a.test");
+    add_challenge(&w, "c2", "x.own.test");
+    add_challenge(&w, "c3", "y.open.test");
+    add_challenge(&w, "c4", "z.open.test");
+    world_virtual_service(&w,
+                          "user",
+                          "2026-11-01T00:00:00Z",
+                          "{'hosts':['z.open.test'],'gateways':['gw'],'http':[{}]}");
+    expect_services(&w,
+                    SPEC("'servers':[{'hosts':['a.test'],'tls':{'certificate':{}}},"
+                         "{'hosts':['*.own.test'],'tls':{'credentialName':'own'}},"
+                         "{'hosts':['*.open.test','b.test']}]"),
+                    "gw-redirect default/gw a.test,x.own.test token-c1@80 token-c2@80\n"
+                    "gw-acme-11 default/gw *.open.test token-c3@80!\n"
+                    "gw-acme default/gw z.open.test token-c4@80\n");
+}
+END_TEST
+
+START_TEST(challenges_of_others_gateways)
+{
+    AUTO_WORLD struct world w = world_new();
+    add_challenge(&w, "c1", "a.test");
+    add_challenge(&w, "c2", "x.b.test");
+    add_challenge(&w, "c3", "x.c.test");
+    world_istio_gateway(&w,
+                        "apps",
+                        "front",
+                        "{'gateway-name':'gw'}",
+                        "[" CLEAR("['a.test','*.test','*.b.test']") "]");
+    world_istio_gateway(&w,
+                        "apps",
+                        "other",
+                        "{}",
+                        "[" REDIRECT("['a.test']") "," HTTPS("SIMPLE", "['a.test']") "]");
+    expect_services(&w,
+                    SPEC("'labels':{}"),
+                    "gw-acme-4925579b571dbd01 apps/front a.test token-c1@0\n"
+                    "gw-acme-c9dd47005537cf14 apps/other a.test token-c1@0\n"
+                    "gw-acme-4925579b571dbd01-8 apps/front *.b.test token-c2@80!\n"
+                    "gw-acme-4925579b571dbd01-6 apps/front *.test token-c3@80!\n");
 }
 END_TEST
 
 UNIT_MAIN("routed", without_servers, certificates_are_wishes, redirects_that_yield,
-          both_gateways_are_one, overlays_count, routes_of_a_spec)
+          both_gateways_are_one, overlays_count, challenges_of_own_gateways,
+          challenges_of_others_gateways)
