@@ -76,12 +76,13 @@ static json_t *http_server(const struct meshgateway *gw, const struct server *se
 
 /*
  * An Envoy that starts with a Secret missing opens no port at all for 15 seconds, so a certificate
- * has to have been there once.
+ * has to have been there once. A temporary one is there at once, and challenges wait for HTTPS.
  */
 static bool has_secret(const struct server *server, const struct templates_live *live)
 {
     return !live || !server->certificate ||
-           json_object_get(live->issued, server->certificate_name);
+           json_object_get(live->issued, server->certificate_name) ||
+           common_has(live->temporary, server->name);
 }
 
 static json_t *https_server(const struct server *server, const struct templates_live *live)

@@ -16,6 +16,11 @@ struct templates_live {
      */
     const json_t *issued;
     /*
+     * An array, NULL for none, of servers' names: their Certificates ask for a temporary
+     * certificate, which serves until the first is issued.
+     */
+    const json_t *temporary;
+    /*
      * An array of the routes that the gateway's live HTTP-01 challenges take, in an order that does
      * not change by itself: {dnsName, token, service, namespace, port}, of the Service of the
      * solver; and where they are needed

@@ -83,6 +83,7 @@ static int render_case(const char *folder, struct strbuf *out, struct err *err)
         return -1;
     const json_t *root = world.count ? world.documents[0].root : NULL;
     struct templates_live live = {.issued = jx_object(root, "issued"),
+                                  .temporary = jx_array(root, "temporary"),
                                   .routes = jx_array(root, "routes"),
                                   .have_istio = jx_bool(root, "have_istio", false),
                                   .have_cert_manager = jx_bool(root, "have_cert_manager", false)};
