@@ -403,6 +403,16 @@ static json_t *issued_of(const struct certs *certs, const struct meshgateway *gw
     return issued;
 }
 
+static json_t *temporary_of(const struct certs *certs, const struct meshgateway *gw)
+{
+    if (gw->server_count == 0)
+        return NULL;
+    struct router_gateway *gateway = routed_of(gw);
+    json_t *temporary = router_temporary(gateway, &certs->istio);
+    routed_free(gateway);
+    return temporary;
+}
+
 void certs_live(struct certs *certs, const struct meshgateway *gw, struct templates_live *ret)
 {
     *ret = (struct templates_live){.issued = NULL};
@@ -413,12 +423,14 @@ void certs_live(struct certs *certs, const struct meshgateway *gw, struct templa
     ret->have_cert_manager = apis_have_cert_manager(certs->apis);
     ret->issued = issued_of(certs, gw);
     ret->routes = json_incref(json_object_get(certs->routes, key));
+    ret->temporary = temporary_of(certs, gw);
 }
 
 void certs_live_done(struct templates_live *live)
 {
     json_decref((json_t *)(uintptr_t)live->issued);
     json_decref((json_t *)(uintptr_t)live->routes);
+    json_decref((json_t *)(uintptr_t)live->temporary);
 }
 
 bool certs_issuer_is_ready(const struct certs *certs, const struct meshgateway *gw)

@@ -14,6 +14,20 @@ void failures_add(struct failures *list, const struct plan_step *step, const cha
                                                          .message = xstrdup(message)};
 }
 
+static int compare(const void *a, const void *b)
+{
+    const struct status_failure *x = a;
+    const struct status_failure *y = b;
+    int by_kind = strcmp(x->kind->kind, y->kind->kind);
+    return by_kind ? by_kind : strcmp(x->name, y->name);
+}
+
+void failures_sort(struct failures *list)
+{
+    if (list->count > 1)
+        qsort(list->items, list->count, sizeof(*list->items), compare);
+}
+
 void failures_done(struct failures *list)
 {
     for (size_t i = 0; i < list->count; i++) {

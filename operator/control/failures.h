@@ -14,6 +14,8 @@ struct failures {
 /* reason: static. The message is copied. */
 void failures_add(struct failures *list, const struct plan_step *step, const char *reason,
                   const char *message);
+/* By kind and name: the order in which answers come in must not show in the status. */
+void failures_sort(struct failures *list);
 void failures_done(struct failures *list);
 
 /* The condition's reason for an error from the API server: CamelCase, static. */

@@ -168,6 +168,7 @@ static void write_status(struct pass *pass)
     }
     AUTO_STRBUF struct strbuf names = STRBUF_INIT(LIMIT_ERROR_BODY);
     tell_list(&pass->plan, PLAN_EFFECT_LEFT, &names);
+    failures_sort(&pass->failures);
     int64_t now = now_wall_us();
     AUTO(certs_told_done) struct certs_told told_of = {.bypass = NULL};
     if (pass->valid)
