@@ -307,9 +307,12 @@ static void on_optional_synced(void *arg, const struct object_kind *kind, const 
     children_synced(&m->children, kind, scope);
 }
 
+/* Before the start all gateways wait in the queue anyway, behind what users change. */
 static void wake(void *arg, const char *key)
 {
     struct manager *m = arg;
+    if (!m->started)
+        return;
     queue_add(reconcile_queue(m->reconcile), key, QUEUE_NORMAL);
 }
 
