@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh [--gateways N] [--rounds N] [--steady SECONDS]: builds a release, starts a control plane
+# bench.sh [--gateways N] [--rounds N] [--steady SECONDS] [--challenges N]: builds a release, starts a control plane
 # of its own and measures the operator on it (tests/bench/bench.py tells how).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

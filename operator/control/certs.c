@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/certs.h"
 
+#include "base/log.h"
 #include "base/metrics.h"
 #include "control/apis.h"
 #include "control/expiry.h"
@@ -170,6 +171,13 @@ static void on_timer(void *arg)
 {
     struct certs *certs = arg;
     refresh(certs);
+    for (size_t i = 0; i < certs->result.verdict_count; i++) {
+        const struct router_verdict *verdict = &certs->result.verdicts[i];
+        LOG_DEBUG("challenge",
+                  LS("object", verdict->challenge->name),
+                  LS("reason", verdict_name(verdict->reason)),
+                  LS("err", verdict->message));
+    }
     publish(certs);
 }
 

@@ -201,8 +201,10 @@ static enum issuance_solver solver_kind(const json_t *object)
     const json_t *solver = jx_object(object, "spec.solver.http01");
     if (jx_object(solver, "gatewayHTTPRoute"))
         return ISSUANCE_BY_GATEWAY_API;
-    return is(jx_str(solver, "ingress.class", ""), ISSUANCE_CLASS) ? ISSUANCE_BY_OURS
-                                                                   : ISSUANCE_BY_INGRESS;
+    /* By the old annotation, as our own Issuers do, or by the field: users write both. */
+    bool ours = is(jx_str(solver, "ingress.class", ""), ISSUANCE_CLASS) ||
+                is(jx_str(solver, "ingress.ingressClassName", ""), ISSUANCE_CLASS);
+    return ours ? ISSUANCE_BY_OURS : ISSUANCE_BY_INGRESS;
 }
 
 static char *lower(const char *name)

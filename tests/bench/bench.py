@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "controlplane"))
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
+import challenges  # noqa: E402
 import harness as h  # noqa: E402
 from controlplane import ControlPlane  # noqa: E402
 
@@ -314,6 +315,7 @@ def main() -> int:
     parser.add_argument("--loadgen", required=True, help="the raw load generator")
     parser.add_argument("--gateways", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--challenges", type=int, default=0, help="route so many ACME challenges, too")
     parser.add_argument("--steady", type=int, default=STEADY_SECONDS, help="seconds to watch it idle")
     args = parser.parse_args()
     with ControlPlane(audit=True) as cp:
@@ -325,6 +327,8 @@ def main() -> int:
         bench.nothing()
         bench.converge()
         bench.restart()
+        if args.challenges:
+            challenges.run(bench, Operator, args.challenges)
     return 0
 
 

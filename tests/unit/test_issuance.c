@@ -2,6 +2,7 @@
 #include "control/issuance.h"
 #include "control/pack.h"
 #include "support/acmeworld.h"
+#include "support/json.h"
 #include "support/unit.h"
 
 #define KEY WORLD_TOKEN "." WORLD_THUMB
@@ -201,6 +202,31 @@ START_TEST(the_latest_request_counts)
 }
 END_TEST
 
+START_TEST(our_class_in_both_spellings)
+{
+    static const struct {
+        const char *solver;
+        enum issuance_solver kind;
+    } cases[] = {
+        {"{'ingress':{'class':'meshgateway-acme'}}", ISSUANCE_BY_OURS},
+        {"{'ingress':{'ingressClassName':'meshgateway-acme'}}", ISSUANCE_BY_OURS},
+        {"{'ingress':{'ingressClassName':'nginx'}}", ISSUANCE_BY_INGRESS},
+        {"{'ingress':{}}", ISSUANCE_BY_INGRESS},
+        {"{'gatewayHTTPRoute':{}}", ISSUANCE_BY_GATEWAY_API},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *more = xasprintf("{'spec':{'solver':{'http01':%s}}}", cases[i].solver);
+        json_auto_t *plain = world_challenge_object("default", "c1", "o1", "a.test", NULL);
+        json_auto_t *merge = json_from(more);
+        json_object_del(jx_object(plain, "spec.solver"), "http01");
+        json_auto_t *object = jx_merge(plain, merge);
+        struct issuance_object *record = issuance_of(ISSUANCE_CHALLENGE, object);
+        ck_assert_int_eq(record->challenge.solver, cases[i].kind);
+        free(record);
+    }
+}
+END_TEST
+
 START_TEST(from_challenge_to_certificate)
 {
     AUTO_WORLD struct world w = world_new();
@@ -354,6 +380,6 @@ START_TEST(hostile_objects)
 }
 END_TEST
 
-UNIT_MAIN("issuance", what_is_told, a_challenge, a_certificate, issued_once,
-          what_ended_well_is_forgotten, the_latest_request_counts, from_challenge_to_certificate,
-          issuers, only_a_change_is_one, hostile_objects)
+UNIT_MAIN("issuance", our_class_in_both_spellings, what_is_told, a_challenge, a_certificate,
+          issued_once, what_ended_well_is_forgotten, the_latest_request_counts,
+          from_challenge_to_certificate, issuers, only_a_change_is_one, hostile_objects)
