@@ -83,7 +83,7 @@ static void add_challenge(struct hosts *hosts, const struct meshgateway *gw, con
         hosts->items[item - hosts->items].http = SERVER_HTTP_REDIRECT_ROUTE;
 }
 
-bool hosts_is_bound(const json_t *route)
+bool hosts_is_ours(const json_t *route)
 {
     return jx_get(route, "gateway") == NULL;
 }
@@ -93,7 +93,7 @@ static void add_challenges(struct hosts *hosts, const struct meshgateway *gw, co
     size_t i;
     const json_t *route;
     json_array_foreach (routes, i, route)
-        if (hosts_is_bound(route))
+        if (hosts_is_ours(route))
             add_challenge(hosts, gw, jx_str(route, "dnsName", ""));
 }
 

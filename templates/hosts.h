@@ -37,7 +37,7 @@ struct hosts {
  */
 struct hosts hosts_of(const struct meshgateway *gw, const struct templates_live *live);
 /* Whether a challenge of live->routes comes to our own Gateway. */
-bool hosts_is_bound(const json_t *route);
+bool hosts_is_ours(const json_t *route);
 /* The host that requests for the name meet on the port: itself or the longest wildcard; or NULL. */
 const struct hosts_item *hosts_find(const struct hosts *hosts, json_int_t port, const char *name);
 /*

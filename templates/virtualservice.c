@@ -118,11 +118,11 @@ static json_t *redirect(const struct meshgateway *gw, const struct templates_liv
             !common_has(names, item->bare))
             json_array_append_new(names, STR(item->bare));
     }
-    bool asked = server->http_port == HOSTS_ACME_PORT; /* by an ACME server */
+    const json_t *routes = live && server->http_port == HOSTS_ACME_PORT ? live->routes : NULL;
     size_t i;
     const json_t *route;
-    json_array_foreach (live &&asked ? live->routes : NULL, i, route)
-        if (hosts_is_bound(route) && common_has(names, jx_str(route, "dnsName", "")))
+    json_array_foreach (routes, i, route)
+        if (hosts_is_ours(route) && common_has(names, jx_str(route, "dnsName", "")))
             append_once(http, challenge_route(gw, route, jx_bool(route, "https", false), false));
     json_array_append_new(http, redirect_route(server, usual));
     return virtual_service(gw, name, "", names, http);
@@ -197,8 +197,8 @@ static void add_challenges(const struct meshgateway *gw, const json_t *routes,
     const json_t *route;
     json_array_foreach (routes, i, route) {
         const struct hosts_item *item =
-            hosts_is_bound(route) ? hosts_find(hosts, HOSTS_ACME_PORT, jx_str(route, "dnsName", ""))
-                                  : NULL;
+            hosts_is_ours(route) ? hosts_find(hosts, HOSTS_ACME_PORT, jx_str(route, "dnsName", ""))
+                                 : NULL;
         enum server_http http = item ? item->http : SERVER_HTTP_SERVE;
         if (http == SERVER_HTTP_REDIRECT_ROUTE)
             continue; /* it is in <n>-redirect */

@@ -17,37 +17,43 @@ struct routed {
     struct issuance_wish wishes[];
 };
 
+static void add_part(json_t *list, const json_t *server, const json_t *hosts, bool redirects)
+{
+    json_auto_t *part = json_copy((json_t *)(uintptr_t)server);
+    json_object_set_new(part, "hosts", REF((json_t *)(uintptr_t)hosts));
+    if (!redirects)
+        json_object_del(part, "tls");
+    if (!jx_empty(hosts))
+        json_array_append(list, part);
+}
+
 /* Adds the server, without the redirect for those of its hosts where a challenge gets past it. */
 static void add_server(json_t *list, const struct meshgateway *gw, const struct hosts *hosts,
-                       const json_t *server)
+                       json_t *server)
 {
     json_int_t port = jx_int(server, "port.number", 0);
-    json_auto_t *kept = json_copy((json_t *)(uintptr_t)server);
-    json_auto_t *yielding = json_copy((json_t *)(uintptr_t)server);
-    json_t *kept_hosts = json_array();
-    json_t *yielding_hosts = json_array();
-    bool redirects = jx_bool(server, "tls.httpsRedirect", false);
+    json_auto_t *kept = json_array();
+    json_auto_t *yielding = json_array();
+    if (!jx_bool(server, "tls.httpsRedirect", false)) {
+        json_array_append(list, server);
+        return;
+    }
     size_t i;
     json_t *host;
     json_array_foreach (jx_array(server, "hosts"), i, host) {
-        bool yields = redirects && json_is_string(host) &&
+        bool yields = json_is_string(host) &&
                       hosts_yields(hosts, gw, port, server_bare(json_string_value(host)));
-        json_array_append(yields ? yielding_hosts : kept_hosts, host);
+        json_array_append(yields ? yielding : kept, host);
     }
-    json_object_set_new(kept, "hosts", kept_hosts);
-    json_object_set_new(yielding, "hosts", yielding_hosts);
-    json_object_del(yielding, "tls");
-    if (json_array_size(kept_hosts) > 0)
-        json_array_append(list, kept);
-    if (json_array_size(yielding_hosts) > 0)
-        json_array_append(list, yielding);
+    add_part(list, server, kept, true);
+    add_part(list, server, yielding, false);
 }
 
 static void add_servers(json_t *list, const struct meshgateway *gw, const struct hosts *hosts,
                         const json_t *gateway)
 {
     size_t i;
-    const json_t *server;
+    json_t *server;
     json_array_foreach (jx_array(gateway, "spec.servers"), i, server)
         add_server(list, gw, hosts, server);
 }
@@ -65,9 +71,7 @@ static struct istio_gateway *own_of(const struct meshgateway *gw, const struct h
     add_servers(servers, gw, hosts, second);
     json_auto_t *both =
         OBJ(F("metadata", OBJ(F("name", STR(gw->name)), F("namespace", STR(gw->ns)))),
-            F("spec",
-              OBJ(FOPT("selector", REF(jx_object(first ? first : second, "spec.selector"))),
-                  F("servers", REF(servers)))));
+            F("spec", OBJ(F("servers", REF(servers)))));
     return istio_gateway_of(both);
 }
 

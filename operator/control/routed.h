@@ -13,7 +13,7 @@
  * servers, as if all certificates were issued: those that are missing are the router's business.
  * What a server redirects is clear text there when a challenge would be taken out of the redirect.
  * Overlays of Gateway, Deployment and Service are in it; what plan.c keeps of an older Deployment
- * is not.
+ * is not. A copy in an array for the router is good as long as this one.
  */
 struct router_gateway *routed_of(const struct meshgateway *gw) __attribute__((returns_nonnull));
 void routed_free(struct router_gateway *gateway);
