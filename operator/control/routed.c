@@ -50,12 +50,21 @@ static void add_server(json_t *list, const struct meshgateway *gw, const struct 
 }
 
 static void add_servers(json_t *list, const struct meshgateway *gw, const struct hosts *hosts,
-                        const json_t *gateway)
+                        const char *name)
 {
+    json_auto_t *gateway = templates_render_one(gw, NULL, &object_gateway, name);
     size_t i;
     json_t *server;
     json_array_foreach (jx_array(gateway, "spec.servers"), i, server)
         add_server(list, gw, hosts, server);
+}
+
+static bool is_any_apart(const struct hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->count; i++)
+        if (hosts->items[i].apart)
+            return true;
+    return false;
 }
 
 /* VirtualServices name the first Gateway; the second has nothing but redirects. */
@@ -63,12 +72,11 @@ static struct istio_gateway *own_of(const struct meshgateway *gw, const struct h
 {
     if (gw->server_count == 0)
         return NULL;
-    AUTO_FREE char *second_name = xasprintf("%s" SERVER_APART_SUFFIX, gw->name);
-    json_auto_t *first = templates_render_one(gw, NULL, &object_gateway, gw->name);
-    json_auto_t *second = templates_render_one(gw, NULL, &object_gateway, second_name);
+    AUTO_FREE char *second = xasprintf("%s" SERVER_APART_SUFFIX, gw->name);
     json_auto_t *servers = json_array();
-    add_servers(servers, gw, hosts, first);
-    add_servers(servers, gw, hosts, second);
+    add_servers(servers, gw, hosts, gw->name);
+    if (is_any_apart(hosts))
+        add_servers(servers, gw, hosts, second);
     json_auto_t *both =
         OBJ(F("metadata", OBJ(F("name", STR(gw->name)), F("namespace", STR(gw->ns)))),
             F("spec", OBJ(F("servers", REF(servers)))));
