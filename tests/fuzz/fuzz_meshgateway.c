@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     /* What no API server would keep makes the world. */
     const struct templates_live live = {.issued = jx_object(object, "live.issued"),
+                                        .temporary = jx_array(object, "live.temporary"),
                                         .routes = jx_array(object, "live.routes"),
                                         .have_istio = true,
                                         .have_cert_manager = true};
