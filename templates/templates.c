@@ -50,7 +50,7 @@ _Static_assert(ARRAY_LEN(rows) + 2 ==
                    ARRAY_LEN(templates_kinds) + ARRAY_LEN(templates_optional_kinds),
                "one row a kind");
 
-static bool is_served(const struct object_kind *kind, const struct templates_live *live)
+bool templates_is_served(const struct object_kind *kind, const struct templates_live *live)
 {
     if (!live)
         return true;
@@ -72,7 +72,7 @@ static void render(const struct meshgateway *gw, const struct templates_live *li
                    const struct row *row, const char *name, struct templates_list *list,
                    struct problems *problems)
 {
-    if (!is_served(row->kind, live))
+    if (!templates_is_served(row->kind, live))
         return;
     if (row->one) {
         json_auto_t *object = row->one(gw);

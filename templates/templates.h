@@ -25,6 +25,8 @@ struct templates_list {
 extern const struct object_kind *const templates_kinds[];
 /* Those that come with Istio and cert-manager, and may come later or never; NULL at the end. */
 extern const struct object_kind *const templates_optional_kinds[];
+/* Whether objects of the kind can be there at all; what cannot be is not rendered. */
+bool templates_is_served(const struct object_kind *kind, const struct templates_live *live);
 
 /*
  * meshgateway_parse, and what only rendering can tell to be wrong: overlays that do not apply to

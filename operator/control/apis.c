@@ -49,6 +49,7 @@ struct source {
 struct apis {
     struct apis_options options;
     struct crds *crds;
+    bool looked; /* what the definitions say is done */
     struct source *sources;
 };
 
@@ -164,10 +165,13 @@ static void stop(struct apis *apis, const struct row *row)
     }
 }
 
+/* Not before all of them are known: a group that seems to be there in part seems to be missing. */
 static void on_crds(void *arg)
 {
     struct apis *apis = arg;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    struct err unknown;
+    apis->looked = crds_are_known(apis->crds, &unknown);
+    for (size_t i = 0; apis->looked && i < ARRAY_LEN(rows); i++) {
         bool installed = crds_has(apis->crds, rows[i].with);
         bool watched = is_watched(apis, &rows[i]);
         if (installed && !watched)
@@ -199,7 +203,7 @@ void apis_free(struct apis *apis)
 bool apis_are_settled(const struct apis *apis, struct err *err)
 {
     const struct source *source;
-    if (!crds_are_known(apis->crds, err))
+    if (!crds_are_known(apis->crds, err) || !apis->looked)
         return false;
     LL_FOREACH (apis->sources, source) {
         bool refused = source->trouble.kind == ERR_DENIED || source->trouble.kind == ERR_NOT_FOUND;

@@ -116,10 +116,17 @@ static bool has_step(const struct plan *plan, const struct object_kind *kind)
     return false;
 }
 
-/* Pods that still run use their old identity until the Deployment has replaced them. */
+/*
+ * What is not rendered because its API is missing, or cannot be looked at whole, is still wanted:
+ * an outage of cert-manager's CRDs must not take a Certificate. Pods that still run use their old
+ * identity until the Deployment has replaced them.
+ */
 static bool may_delete(const struct plan *plan, const struct store_child *child,
-                       const struct meshgateway *gw, const struct store_gateway *known)
+                       const struct meshgateway *gw, const struct templates_live *live,
+                       const struct store_gateway *known)
 {
+    if (!templates_is_served(child->kind, live))
+        return false;
     if (child->kind != &object_service_account && child->kind != &object_role_binding)
         return true;
     return !has_step(plan, &object_deployment) && is_rolled_out(known, gw->name);
@@ -187,7 +194,7 @@ void plan_make(const struct meshgateway *gw, const struct templates_live *live,
     const struct store_child *child;
     LL_FOREACH (known->children, child) {
         if (child->owned && !is_wanted(&list, child->kind, child->name) &&
-            may_delete(ret, child, gw, known))
+            may_delete(ret, child, gw, live, known))
             add_step(ret,
                      (struct plan_step){.verb = PLAN_DELETE, .kind = child->kind},
                      child->name,

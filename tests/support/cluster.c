@@ -44,6 +44,12 @@ json_t *cluster_stored(const struct plan_step *step, const char *version)
 
 void cluster_plan(const struct store_gateway *known, struct plan *ret)
 {
+    cluster_plan_in(known, NULL, ret);
+}
+
+void cluster_plan_in(const struct store_gateway *known, const struct templates_live *live,
+                     struct plan *ret)
+{
     struct config config;
     config_init(&config);
     json_auto_t *object = store_object(known);
@@ -51,7 +57,7 @@ void cluster_plan(const struct store_gateway *known, struct plan *ret)
     struct meshgateway gw;
     if (meshgateway_parse(object, &config, &gw, &problems) < 0)
         ck_abort_msg("%s: %s", problems.items[0].path, problems.items[0].message);
-    plan_make(&gw, NULL, known, ret);
+    plan_make(&gw, live, known, ret);
     meshgateway_done(&gw);
     config_done(&config);
 }

@@ -340,6 +340,27 @@ START_TEST(what_is_no_longer_wanted_is_deleted)
 }
 END_TEST
 
+START_TEST(what_has_no_api_now_is_not_deleted)
+{
+    set_up();
+    struct store_gateway *gw =
+        put("u1",
+            "{'type':'ingress','ports':[{'name':'http','port':80},{'name':'https','port':443}],"
+            "'servers':[{'hosts':['a.test'],'tls':{'certificate':{}}}],"
+            "'acme':{'server':'letsencrypt'}}");
+    struct plan plan = settle(gw);
+    ck_assert_uint_eq(plan.count, 0);
+    cluster_plan_in(gw, &(struct templates_live){.have_istio = false}, &plan);
+    ck_assert_uint_eq(plan.count, 0);
+    gw = put("u1", "{'type':'ingress','ports':[]}");
+    cluster_plan_in(gw, &(struct templates_live){.have_istio = true}, &plan);
+    ck_assert_int_eq(find(&plan, &object_gateway)->verb, PLAN_DELETE);
+    ck_assert(!has(&plan, &object_certificate));
+    plan_done(&plan);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_live_selector_is_kept)
 {
     set_up();
@@ -419,5 +440,6 @@ UNIT_MAIN("plan", another_configuration_rolls_but_a_repair_does_not,
           a_new_gateway_of_the_name_adopts, replicas_are_looked_after_before_they_are_dropped,
           a_removed_field_is_not_forgotten, at_first_sight_managed_fields_decide,
           a_new_child_of_the_pass_under_way_waits_for_its_answer,
-          what_is_no_longer_wanted_is_deleted, a_live_selector_is_kept, owners_are_told_apart,
+          what_is_no_longer_wanted_is_deleted,
+          what_has_no_api_now_is_not_deleted, a_live_selector_is_kept, owners_are_told_apart,
           a_deleted_child_is_made_again)
