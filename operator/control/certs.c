@@ -332,9 +332,13 @@ static void on_synced(void *arg, const struct object_kind *kind, const char *sco
         certs->options.sink->synced(certs->options.arg, kind, scope);
 }
 
+/* Routes are there when whoever waits for that goes on. */
 static void on_changed(void *arg)
 {
     struct certs *certs = arg;
+    struct err unknown;
+    if (apis_are_settled(certs->apis, &unknown))
+        on_timer(certs);
     wake_served(certs, NULL);
     certs->options.sink->settled(certs->options.arg);
 }

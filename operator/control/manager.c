@@ -73,6 +73,7 @@ static void start_when_synced(struct manager *m)
     if (m->started || !m->children_watched || !certs_are_settled(m->around.certs, &unknown))
         return;
     m->started = true;
+    children_start(&m->children);
     malloc_trim(0); /* the first sight of everything left its peak behind */
     rolls_start(m->around.rolls);
     LOG_INFO("reconciling", LI("gateways", HASH_COUNT(m->store.gateways)));
@@ -285,25 +286,25 @@ static const char **each_once(const char *const *names)
 
 static void on_optional_begin(void *arg, const struct object_kind *kind, const char *scope)
 {
-    const struct manager *m = arg;
+    struct manager *m = arg;
     children_begin(&m->children, kind, scope);
 }
 
 static void on_optional(void *arg, const struct object_kind *kind, json_t *object, bool filling)
 {
-    const struct manager *m = arg;
+    struct manager *m = arg;
     children_changed(&m->children, kind, object, filling ? QUEUE_BACKGROUND : QUEUE_NORMAL);
 }
 
 static void on_optional_deleted(void *arg, const struct object_kind *kind, json_t *object)
 {
-    const struct manager *m = arg;
+    struct manager *m = arg;
     children_deleted(&m->children, kind, object);
 }
 
 static void on_optional_synced(void *arg, const struct object_kind *kind, const char *scope)
 {
-    const struct manager *m = arg;
+    struct manager *m = arg;
     children_synced(&m->children, kind, scope);
 }
 
@@ -462,6 +463,7 @@ void manager_free(struct manager *m)
     }
     reconcile_free(m->reconcile);
     certs_free(m->around.certs);
+    children_done(&m->children);
     rolls_free(m->around.rolls);
     meshes_free(m->around.meshes);
     injectors_free(m->around.injectors);

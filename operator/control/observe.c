@@ -65,6 +65,12 @@ static struct store_gateway *find_gateway(const struct store *store, const struc
     return child && strcmp(child->uid, object_uid(object)) == 0 ? gw : NULL;
 }
 
+bool observe_concerns(const struct store *store, const struct object_kind *kind,
+                      const json_t *object)
+{
+    return find_gateway(store, kind, object) != NULL;
+}
+
 /* Returns whether the facts changed. */
 static bool set_facts(struct store_child *child, const json_t *object)
 {

@@ -18,6 +18,9 @@ enum observe_owner {
 /* Whose is the object, seen from the gateway with this name and uid? */
 enum observe_owner observe_owner(const json_t *object, const char *gateway, const char *uid);
 
+/* Whether the object is, or says that it is, the child of a gateway that is known. */
+bool observe_concerns(const struct store *store, const struct object_kind *kind,
+                      const json_t *object);
 /*
  * A child was added or changed. Returns its gateway when that wants a pass now: the child drifted,
  * or what the status tells of it changed. NULL: nothing to do, or nobody's child.
