@@ -50,6 +50,14 @@ _Static_assert(ARRAY_LEN(rows) + 2 ==
                    ARRAY_LEN(templates_kinds) + ARRAY_LEN(templates_optional_kinds),
                "one row a kind");
 
+bool templates_is_optional(const struct object_kind *kind)
+{
+    for (size_t i = 0; templates_optional_kinds[i]; i++)
+        if (templates_optional_kinds[i] == kind)
+            return true;
+    return false;
+}
+
 bool templates_is_served(const struct object_kind *kind, const struct templates_live *live)
 {
     if (!live)

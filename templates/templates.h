@@ -25,6 +25,7 @@ struct templates_list {
 extern const struct object_kind *const templates_kinds[];
 /* Those that come with Istio and cert-manager, and may come later or never; NULL at the end. */
 extern const struct object_kind *const templates_optional_kinds[];
+bool templates_is_optional(const struct object_kind *kind);
 /* Whether objects of the kind can be there at all; what cannot be is not rendered. */
 bool templates_is_served(const struct object_kind *kind, const struct templates_live *live);
 

@@ -172,12 +172,22 @@ static struct cause certificate_cause(const struct cause_input *in)
                               xstrdup("cert-manager has not looked at the Certificate yet.")};
 }
 
+static struct cause issuer_cause(const struct issuance_object *issuer)
+{
+    return (struct cause){
+        .reason = "IssuerNotReady",
+        .message = xasprintf("Issuer %s: %s", issuer->name, issuer->issuer.ready.message)};
+}
+
 struct cause cause_of(const struct cause_input *in)
 {
     const struct chain chain = chain_of(in);
     struct cause mistake = plain_mistake(in, &chain);
     if (mistake.reason)
         return mistake;
+    /* One of our own Issuer waits for its account. */
+    if (!in->certificate && chain.issuer && chain.issuer->issuer.ready.status == ISSUANCE_FALSE)
+        return issuer_cause(chain.issuer);
     if (!in->certificate)
         return (struct cause){.reason = "NotReady",
                               .message = xstrdup("The Certificate has not been made yet.")};
@@ -197,10 +207,7 @@ struct cause cause_of(const struct cause_input *in)
     bool refused = chain.request && chain.request->request.ready.status == ISSUANCE_FALSE &&
                    !is(chain.request->request.ready.reason, "Pending");
     if (!refused && chain.issuer && chain.issuer->issuer.ready.status == ISSUANCE_FALSE)
-        return (struct cause){
-            .reason = "IssuerNotReady",
-            .message =
-                xasprintf("Issuer %s: %s", chain.issuer->name, chain.issuer->issuer.ready.message)};
+        return issuer_cause(chain.issuer);
     if (chain.request && chain.request->request.ready.message[0])
         return (struct cause){.reason = refused ? "Failed" : "Issuing",
                               .message = xstrdup(chain.request->request.ready.message)};

@@ -11,10 +11,7 @@
 
 static bool must_wait(const struct children *children, const struct object_kind *kind)
 {
-    size_t i = 0;
-    while (templates_optional_kinds[i] && templates_optional_kinds[i] != kind)
-        i++;
-    return !children->started && templates_optional_kinds[i];
+    return !children->started && templates_is_optional(kind);
 }
 
 static void drop_early(struct children *children, size_t index)

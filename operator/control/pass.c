@@ -214,14 +214,18 @@ static bool has_begun_to_roll(const struct pass *pass, const struct plan_step *s
     return jx_int(facts, "generation", 0) > jx_int(facts, "observedGeneration", 0);
 }
 
-/* What is made anew for a spec that was in place already had been deleted by somebody. */
+/*
+ * What is made anew for a spec that was in place already had been deleted by somebody; but objects
+ * of optional kinds come when a challenge, an account or their API does.
+ */
 static enum plan_effect effect_of(const struct pass *pass, const struct plan_step *step,
                                   bool created)
 {
     if (step->verb == PLAN_DELETE || step->verb == PLAN_CLEAR)
         return PLAN_EFFECT_DELETED;
     if (created)
-        return is_processed(pass) ? PLAN_EFFECT_REPAIRED : PLAN_EFFECT_CREATED;
+        return is_processed(pass) && !templates_is_optional(step->kind) ? PLAN_EFFECT_REPAIRED
+                                                                        : PLAN_EFFECT_CREATED;
     if (step->rolls)
         return is_processed(pass) && has_begun_to_roll(pass, step) ? PLAN_EFFECT_ROLLED
                                                                    : PLAN_EFFECT_NONE;

@@ -34,6 +34,8 @@ char *verdict_text(enum verdict reason, const struct issuance_object *challenge,
     case VERDICT_OVER:
         break;
     case VERDICT_NOT_OURS:
+        if (!challenge->challenge.http01)
+            break; /* it needs no route */
         return xstrdup("Its solver is none that this operator routes to, which is one for HTTP-01 "
                        "with ingress class " ISSUANCE_CLASS ".");
     case VERDICT_NO_GATEWAY:

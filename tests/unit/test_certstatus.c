@@ -120,6 +120,11 @@ START_TEST(first_issuance)
     AUTO_FIXTURE struct fixture f;
     set_up(&f);
     WAITS("Pending", "NotReady", "has not been made yet");
+    world_issuer(&f.world,
+                 STATUS("'conditions':[{'type':'Ready','status':'False',"
+                        "'reason':'ErrRegisterACMEAccount','message':'no such host'}]"));
+    WAITS("Pending", "IssuerNotReady", "Issuer gw-acme: no such host");
+    world_issuer(&f.world, NULL);
     world_certificate(&f.world, "gw", "gw-web", NULL);
     WAITS("Pending", "NotReady", "not looked at the Certificate yet");
     world_certificate(
