@@ -9,7 +9,7 @@
 static double seconds(const char *time)
 {
     int64_t wall_us;
-    return now_parse_time(time, &wall_us) < 0 ? -1 : (double)(wall_us / 1000000);
+    return now_parse_time(time, &wall_us) < 0 ? -1 : (double)wall_us / 1e6;
 }
 
 static double not_after(const struct issuance_object *object)
