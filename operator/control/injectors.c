@@ -80,7 +80,7 @@ static struct mirror *watch(struct injectors *injectors, const struct object_kin
 
 static void add(struct mirrors *mirrors, struct mirror *mirror)
 {
-    mirrors->items = xrealloc(mirrors->items, (mirrors->count + 1) * sizeof(*mirrors->items));
+    mirrors->items = xrealloc(mirrors->items, (mirrors->count + 1) * sizeof(struct mirror *));
     mirrors->items[mirrors->count++] = mirror;
 }
 
@@ -151,7 +151,7 @@ static const json_t *list(struct injectors *injectors)
         return injectors->list;
     struct collected all = {.count = 0};
     mirror_each(injectors->webhooks, collect, &all);
-    qsort(all.items, all.count, sizeof(all.items[0]), by_name);
+    qsort(all.items, all.count, sizeof(json_t *), by_name);
     injectors->list = json_array();
     for (size_t i = 0; i < all.count; i++)
         json_array_append(injectors->list, all.items[i]);
