@@ -7,6 +7,8 @@
 #include "cli/gateways.h"
 #include "cli/output.h"
 #include "cli/settings.h"
+#include "cli/world.h"
+#include "control/certs.h"
 #include "control/facts.h"
 #include "data/linediff.h"
 #include "data/yamlio.h"
@@ -59,8 +61,10 @@ const struct options_command cmd_diff_options = {
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
         "Tells what would change of the objects of MeshGateways if these were applied: asks the\n"
-        "API server for it (dry run) as the operator would, and changes nothing. Needs leave to\n"
-        "patch these objects. \"kubectl diff\" tells what would change of the MeshGateway itself.\n"
+        "API server for it (dry run) as the operator would now, and changes nothing. Needs leave "
+        "to\n"
+        "patch these objects and, with spec.servers, to list what cert-manager has beside them.\n"
+        "\"kubectl diff\" tells what would change of the MeshGateway itself.\n"
         "Exit status: 0 no difference, 1 differences, 2 something went wrong.",
     .example = "  meshgateway diff -f gateway.yaml --config operator.yaml",
     .items = items,
@@ -228,45 +232,101 @@ static void get_after(struct differ *d, struct pair *pairs, size_t count, const 
     }
 }
 
-/* All objects that the gateway wants, and under its name those that it may no longer want. */
-static struct pair *pairs_of(const struct meshgateway *gw, size_t *ret_count)
+struct pairs {
+    struct pair *items;
+    size_t count;
+};
+
+static void add_pair(struct pairs *pairs, const struct object_kind *kind, const char *name,
+                     json_t *wanted)
 {
-    struct templates_list list;
-    templates_render(gw, NULL, &list);
-    size_t kinds = 0, count = 0;
-    while (templates_kinds[kinds])
-        kinds++;
-    struct pair *pairs = xcalloc(list.count + kinds, sizeof(*pairs));
-    for (size_t i = 0; i < list.count; i++)
-        pairs[count++] = (struct pair){.kind = list.items[i].kind,
-                                       .name = xstrdup(object_name(list.items[i].object)),
-                                       .wanted = json_deep_copy(list.items[i].object)};
-    for (size_t k = 0; k < kinds; k++) {
-        bool there = false;
-        for (size_t i = 0; i < list.count; i++)
-            there |= pairs[i].kind == templates_kinds[k] && strcmp(pairs[i].name, gw->name) == 0;
-        if (!there)
-            pairs[count++] = (struct pair){.kind = templates_kinds[k], .name = xstrdup(gw->name)};
-    }
-    templates_list_done(&list);
-    *ret_count = count;
-    return pairs;
+    pairs->items = xrealloc(pairs->items, (pairs->count + 1) * sizeof(*pairs->items));
+    pairs->items[pairs->count++] =
+        (struct pair){.kind = kind, .name = xstrdup(name), .wanted = wanted};
 }
 
-static void diff_gateway(struct differ *d, const struct meshgateway *gw)
+static bool has_pair(const struct pairs *pairs, const struct object_kind *kind, const char *name)
 {
-    size_t count;
-    AUTO_FREE struct pair *pairs = pairs_of(gw, &count);
-    get_live(d, pairs, count, gw->ns, gw->uid);
-    get_after(d, pairs, count, gw->ns);
-    for (size_t i = 0; i < count; i++) {
-        if (!pairs[i].wanted && pairs[i].live)
-            compare(d, &pairs[i], gw->ns);
-        free(pairs[i].name);
-        json_decref(pairs[i].wanted);
-        json_decref(pairs[i].live);
-        json_decref(pairs[i].after);
+    for (size_t i = 0; i < pairs->count; i++)
+        if (pairs->items[i].kind == kind && strcmp(pairs->items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * All objects that the gateway wants now: HTTPS waits for its certificate, and challenges have
+ * routes. The operator makes the rest when the API is installed.
+ */
+static void add_wanted(struct pairs *pairs, const struct meshgateway *gw, const struct world *world,
+                       const json_t *told)
+{
+    struct templates_list list;
+    struct templates_live live;
+    world_live(world, gw, told, &live);
+    live.have_istio = live.have_cert_manager = true;
+    templates_render(gw, &live, &list);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct object_kind *kind = list.items[i].kind;
+        const char *name = object_name(list.items[i].object);
+        if (world_serves(world, kind))
+            add_pair(pairs, kind, name, json_deep_copy(list.items[i].object));
+        else
+            fprintf(stderr,
+                    "meshgateway diff: %s %s: left out, since %s/%s is not installed\n",
+                    kind->kind,
+                    name,
+                    kind->group,
+                    kind->version);
     }
+    templates_list_done(&list);
+    certs_live_done(&live);
+}
+
+/* What the gateway may no longer want. */
+static void add_left_overs(struct pairs *pairs, const struct meshgateway *gw,
+                           const struct world *world)
+{
+    for (size_t k = 0; templates_kinds[k]; k++)
+        if (!has_pair(pairs, templates_kinds[k], gw->name))
+            add_pair(pairs, templates_kinds[k], gw->name, NULL);
+    /* Not all of the world is known: a route of a challenge might look like a left-over. */
+    for (size_t k = 0; world->err.kind == ERR_NONE && templates_optional_kinds[k]; k++) {
+        const struct object_kind *kind = templates_optional_kinds[k];
+        json_auto_t *names = world_children(world, kind, gw->uid);
+        size_t i;
+        const json_t *name;
+        json_array_foreach (names, i, name)
+            if (!has_pair(pairs, kind, json_string_value(name)))
+                add_pair(pairs, kind, json_string_value(name), NULL);
+    }
+}
+
+/* told: status.certificates of the gateway in the cluster. */
+static void diff_gateway(struct differ *d, const struct meshgateway *gw, const json_t *told)
+{
+    struct pairs pairs = {.items = NULL};
+    struct world world;
+    world_read(&d->cluster, gw->ns, gw->server_count > 0, &world);
+    if (gw->server_count > 0 && world.err.kind != ERR_NONE) {
+        fail(d, "MeshGateway", gw->name, &world.err);
+        world_done(&world);
+        return;
+    }
+    add_wanted(&pairs, gw, &world, told);
+    add_left_overs(&pairs, gw, &world);
+    world_done(&world);
+    get_live(d, pairs.items, pairs.count, gw->ns, gw->uid);
+    get_after(d, pairs.items, pairs.count, gw->ns);
+    for (size_t i = 0; i < pairs.count; i++) {
+        struct pair *pair = &pairs.items[i];
+        if (!pair->wanted && pair->live)
+            compare(d, pair, gw->ns);
+        free(pair->name);
+        json_decref(pair->wanted);
+        json_decref(pair->live);
+        json_decref(pair->after);
+    }
+    free(pairs.items);
 }
 
 /* Gives the gateway the identity of the one in the cluster, which owns the objects. */
@@ -298,7 +358,7 @@ static void diff_object(struct differ *d, json_t *object)
         fail(d, "MeshGateway", object_name(object), &err);
         return;
     }
-    diff_gateway(d, &gw);
+    diff_gateway(d, &gw, jx_array(live, "status.certificates"));
     meshgateway_done(&gw);
 }
 

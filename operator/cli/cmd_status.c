@@ -60,8 +60,10 @@ const struct options_command cmd_status_options = {
     .synopsis = "[NAME] [OPTION]...",
     .description =
         "Tells how MeshGateways stand. Without a name: a line a gateway. With one: its\n"
-        "conditions, objects, ports, addresses, pods, rollout and last events on one screen.\n"
-        "Needs leave to get MeshGateways and, with a name, the objects and events.",
+        "conditions, certificates, objects, ports, addresses, pods, rollout and last events on "
+        "one\n"
+        "screen. Needs leave to get MeshGateways and, with a name, its objects, the events, and\n"
+        "what cert-manager has in the namespace.",
     .example = "  meshgateway status -A\n"
                "  meshgateway status echo-ingress -n default -o wide",
     .items = items,
@@ -78,7 +80,11 @@ static bool is_text(const struct status_options *options)
 static json_t *ask(struct cluster *cluster, json_t *gateway)
 {
     struct report_objects objects;
-    report_objects_of(gateway, &objects);
+    struct world world;
+    world_read(
+        cluster, object_namespace(gateway), !jx_empty(jx_get(gateway, "spec.servers")), &world);
+    report_objects_of(gateway, &world, &objects);
+    world_done(&world);
     AUTO_FREE struct kube_request *requests = xcalloc(objects.count + 1, sizeof(*requests));
     AUTO_FREE struct cluster_answer *answers = xcalloc(objects.count + 1, sizeof(*answers));
     for (size_t i = 0; i < objects.count; i++)

@@ -4,8 +4,10 @@
 #include "base/limits.h"
 #include "base/now.h"
 #include "cli/table.h"
+#include "control/certs.h"
 #include "control/facts.h"
 #include "data/meshgateway.h"
+#include "kube/apistatus.h"
 #include "templates/templates.h"
 
 #include <stdlib.h>
@@ -32,25 +34,51 @@ static bool has_object(const struct report_objects *list, const struct object_ki
     return false;
 }
 
-void report_objects_of(json_t *gateway, struct report_objects *ret)
+/* What is not served is asked for all the same, so that it can be told. */
+static void add_wanted(struct report_objects *list, const json_t *gateway,
+                       const struct world *world, const struct meshgateway *gw)
 {
-    *ret = (struct report_objects){.problems = PROBLEMS_INIT};
+    struct templates_live live;
+    struct templates_list wanted;
+    world_live(world, gw, jx_array(gateway, "status.certificates"), &live);
+    live.have_istio = live.have_cert_manager = true;
+    templates_render(gw, &live, &wanted);
+    for (size_t i = 0; i < wanted.count; i++)
+        add_object(list, wanted.items[i].kind, object_name(wanted.items[i].object), true);
+    templates_list_done(&wanted);
+    certs_live_done(&live);
+}
+
+static void add_left_overs(struct report_objects *list, const json_t *gateway,
+                           const struct world *world)
+{
+    for (size_t i = 0; templates_kinds[i]; i++)
+        if (!has_object(list, templates_kinds[i], object_name(gateway)))
+            add_object(list, templates_kinds[i], object_name(gateway), false);
+    for (size_t i = 0; templates_optional_kinds[i]; i++) {
+        const struct object_kind *kind = templates_optional_kinds[i];
+        json_auto_t *names = world_children(world, kind, object_uid(gateway));
+        size_t n;
+        const json_t *name;
+        json_array_foreach (names, n, name)
+            if (!has_object(list, kind, json_string_value(name)))
+                add_object(list, kind, json_string_value(name), false);
+    }
+}
+
+void report_objects_of(json_t *gateway, const struct world *world, struct report_objects *ret)
+{
+    *ret = (struct report_objects){.problems = PROBLEMS_INIT,
+                                   .world_known = world->err.kind == ERR_NONE};
     json_auto_t *copy = json_deep_copy(gateway);
     struct config config;
     struct meshgateway gw;
     config_init(&config);
     if (templates_parse(copy, &config, &gw, &ret->problems) == 0) {
-        struct templates_list list;
-        templates_render(&gw, NULL, &list);
-        for (size_t i = 0; i < list.count; i++)
-            add_object(ret, list.items[i].kind, object_name(list.items[i].object), true);
-        templates_list_done(&list);
+        add_wanted(ret, gateway, world, &gw);
         meshgateway_done(&gw);
     }
-    for (size_t i = 0; templates_kinds[i]; i++) {
-        if (!has_object(ret, templates_kinds[i], object_name(gateway)))
-            add_object(ret, templates_kinds[i], object_name(gateway), false);
-    }
+    add_left_overs(ret, gateway, world);
     config_done(&config);
 }
 
@@ -71,6 +99,15 @@ static const json_t *find(const struct report_objects *objects, const struct obj
             return objects->items[i].object;
     }
     return NULL;
+}
+
+/* Whether an object that is not among the wanted ones is known to be too much. */
+static bool is_known(const struct report_objects *objects, const struct object_kind *kind)
+{
+    for (size_t i = 0; templates_optional_kinds[i]; i++)
+        if (templates_optional_kinds[i] == kind && !objects->world_known)
+            return false;
+    return objects->problems.count == 0;
 }
 
 /* One object's line; NULL: there is nothing to say. */
@@ -94,6 +131,10 @@ static json_t *describe(const struct report_object *item, const json_t *gateway,
     } else if (item->err.kind != ERR_NONE && item->err.kind != ERR_NOT_FOUND) {
         state = "unknown";
         detail = STR(item->err.msg);
+    } else if (item->wanted && strcmp(item->err.reason, APISTATUS_NOT_SERVED) == 0) {
+        state = "not installed";
+        detail =
+            jx_stringf("the cluster does not serve %s/%s", item->kind->group, item->kind->version);
     } else if (item->wanted) {
         state = "missing";
     }
@@ -110,7 +151,8 @@ static json_t *describe_all(const struct report_objects *objects, const json_t *
 {
     json_t *list = json_array();
     for (size_t i = 0; i < objects->count; i++) {
-        json_t *line = describe(&objects->items[i], gateway, objects->problems.count == 0);
+        const struct report_object *item = &objects->items[i];
+        json_t *line = describe(item, gateway, is_known(objects, item->kind));
         if (line)
             json_array_append_new(list, line);
     }
@@ -258,6 +300,7 @@ json_t *report_make(const json_t *gateway, const struct report_objects *objects,
                FOPT("conditions", REF(jx_array(gateway, "status.conditions"))),
                FOPT("addresses", REF(jx_array(gateway, "status.addresses"))),
                FOPT("ports", REF(jx_array(gateway, "status.ports"))),
+               FOPT("certificates", REF(jx_array(gateway, "status.certificates"))),
                FOPT("image", STR(image_of(deployment))),
                F("pods", pods(facts)),
                F("rollout", rollout(facts)),
@@ -298,6 +341,8 @@ json_t *report_heads(bool wide)
                       STR("AGE"));
     if (wide) {
         json_array_append_new(row, STR("SERVICE"));
+        json_array_append_new(row, STR("CERTIFICATES"));
+        json_array_append_new(row, STR("RENEWAL"));
         json_array_append_new(row, STR("MESSAGE"));
     }
     return row;
@@ -320,6 +365,8 @@ json_t *report_row(const json_t *gateway, bool wide, int64_t now_us)
                       STR(age));
     if (wide) {
         json_array_append_new(row, STR(jx_str(gateway, "status.serviceType", "")));
+        json_array_append_new(row, STR(jx_str(gateway, "status.certificatesReady", "")));
+        json_array_append_new(row, STR(jx_str(gateway, "status.nextRenewal", "")));
         json_array_append_new(row, STR(jx_str(ready, "message", "")));
     }
     return row;

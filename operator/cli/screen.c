@@ -95,6 +95,67 @@ static void write_conditions(const json_t *report, bool wide, int64_t now_us, st
         table_write(rows, out);
 }
 
+/* A certificate may be for a hundred names. */
+static json_t *hosts_text(const json_t *certificate, bool wide)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_ERROR_BODY);
+    const json_t *hosts = jx_array(certificate, "hosts");
+    size_t count = json_array_size(hosts);
+    size_t shown = wide || count < 3 ? count : 1;
+    for (size_t i = 0; i < shown; i++) {
+        const char *name = json_string_value(json_array_get(hosts, i));
+        strbuf_addf(&text, "%s%s", i ? ", " : "", name ? name : "");
+    }
+    if (shown < count)
+        strbuf_addf(&text, " and %zu more", count - shown);
+    return STR(text.text);
+}
+
+static void write_challenges(const json_t *report, bool wide, struct strbuf *out)
+{
+    json_auto_t *rows =
+        ARR(ARR(STR("CHALLENGE"), STR("SERVER"), STR("STATE"), STR("ROUTED"), STR("REASON")));
+    size_t i, k;
+    const json_t *certificate, *each;
+    json_array_foreach (jx_array(report, "certificates"), i, certificate)
+        json_array_foreach (jx_array(certificate, "challenges"), k, each)
+            json_array_append_new(rows,
+                                  ARR(STR(jx_str(each, "dnsName", "")),
+                                      STR(jx_str(certificate, "server", "")),
+                                      STR(jx_str(each, "state", "")),
+                                      STR(jx_bool(each, "routed", false) ? "yes" : "no"),
+                                      message(jx_str(each, "reason", ""), wide)));
+    if (json_array_size(rows) == 1)
+        return;
+    strbuf_addc(out, '\n');
+    table_write(rows, out);
+}
+
+static void write_certificates(const json_t *report, bool wide, struct strbuf *out)
+{
+    json_auto_t *rows = ARR(ARR(STR("CERTIFICATE"),
+                                STR("PHASE"),
+                                STR("HOSTS"),
+                                STR("UNTIL"),
+                                STR("RENEWAL"),
+                                STR("MESSAGE")));
+    size_t i;
+    const json_t *each;
+    json_array_foreach (jx_array(report, "certificates"), i, each)
+        json_array_append_new(rows,
+                              ARR(STR(jx_str(each, "server", "")),
+                                  STR(jx_str(each, "phase", "")),
+                                  hosts_text(each, wide),
+                                  STR(jx_str(each, "notAfter", "")),
+                                  STR(jx_str(each, "renewalTime", "")),
+                                  message(jx_str(each, "message", ""), wide)));
+    if (i == 0)
+        return;
+    strbuf_addc(out, '\n');
+    table_write(rows, out);
+    write_challenges(report, wide, out);
+}
+
 static void write_objects(const json_t *report, bool wide, int64_t now_us, struct strbuf *out)
 {
     json_auto_t *rows = json_array();
@@ -168,6 +229,7 @@ void screen_write(const json_t *report, bool wide, int64_t now_us, struct strbuf
 {
     write_summary(report, now_us, out);
     write_conditions(report, wide, now_us, out);
+    write_certificates(report, wide, out);
     write_objects(report, wide, now_us, out);
     write_ports(report, out);
     write_events(report, wide, now_us, out);

@@ -106,7 +106,7 @@ static void set_text_error(const struct apistatus_answer *answer, struct err *er
     err->http = answer->http;
     /* The API server's mux answers so when no group, version or resource has the path. */
     if (answer->http == 404)
-        snprintf(err->reason, sizeof(err->reason), "KindNotServed");
+        snprintf(err->reason, sizeof(err->reason), APISTATUS_NOT_SERVED);
 }
 
 bool apistatus_is_json(const char *content_type)

@@ -7,6 +7,9 @@
 
 #include "data/jx.h"
 
+/* The reason when the server has no such group, version or resource, rather than no such object. */
+#define APISTATUS_NOT_SERVED "KindNotServed"
+
 struct apistatus_answer {
     int http;
     const char *content_type; /* NULL: not said */
