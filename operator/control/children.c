@@ -24,11 +24,9 @@ static void keep_early(struct children *children, const struct object_kind *kind
 {
     if (children->early_count == children->early_cap) {
         children->early_cap = children->early_cap ? 2 * children->early_cap : 64;
-        children->early =
-            xrealloc(children->early, children->early_cap * sizeof(*children->early));
+        children->early = xrealloc(children->early, children->early_cap * sizeof(*children->early));
     }
-    children->early[children->early_count++] =
-        (struct children_early){kind, json_incref(object)};
+    children->early[children->early_count++] = (struct children_early){kind, json_incref(object)};
 }
 
 void children_begin(struct children *children, const struct object_kind *kind, const char *scope)

@@ -118,8 +118,28 @@ static void add_injection(struct conditions *c, const struct injection_verdict *
         c, "InjectionReady", statuses[injection->answer], injection->reason, injection->message);
 }
 
-static void add_certificates(struct conditions *c, const struct certs_told *told)
+/* Why an object that cert-manager shall see was not written; NULL: all were. */
+static const struct status_failure *unwritten(const struct status_input *in)
 {
+    for (size_t i = 0; i < in->failure_count; i++)
+        if (in->failures[i].kind == &object_issuer || in->failures[i].kind == &object_certificate)
+            return &in->failures[i];
+    return NULL;
+}
+
+/* What cert-manager has not got it cannot tell of. */
+static void add_unwritten(struct conditions *c, const struct status_failure *f)
+{
+    AUTO_FREE char *text = xasprintf("%s %s: %s", f->kind->kind, f->name, f->message);
+    bool webhook = strstr(f->message, "failed calling webhook") != NULL;
+    conditions_add(
+        c, "CertificatesReady", CONDITION_FALSE, webhook ? "CertManagerWebhook" : f->reason, text);
+}
+
+static void add_certificates(struct conditions *c, const struct status_input *in)
+{
+    const struct certs_told *told = in->certs;
+    const struct status_failure *failure = unwritten(in);
     if (told->istio_missing)
         conditions_add(c,
                        "HostsServed",
@@ -127,7 +147,9 @@ static void add_certificates(struct conditions *c, const struct certs_told *told
                        "IstioNotInstalled",
                        "Istio's Gateway and VirtualService are not installed, or may not be read: "
                        "spec.servers takes effect when they are.");
-    if (told->certificates.reason)
+    if (told->certificates.reason && told->certificates.status == CONDITION_FALSE && failure)
+        add_unwritten(c, failure);
+    else if (told->certificates.reason)
         conditions_add(c,
                        "CertificatesReady",
                        told->certificates.status,
@@ -334,7 +356,7 @@ json_t *status_make(const struct status_input *in)
     add_available(&c, deployment);
     add_address(&c, service, addresses);
     if (in->certs)
-        add_certificates(&c, in->certs);
+        add_certificates(&c, in);
     add_ready(&c);
     add_up_to_date(&c, in);
     if (in->certs)

@@ -440,6 +440,5 @@ UNIT_MAIN("plan", another_configuration_rolls_but_a_repair_does_not,
           a_new_gateway_of_the_name_adopts, replicas_are_looked_after_before_they_are_dropped,
           a_removed_field_is_not_forgotten, at_first_sight_managed_fields_decide,
           a_new_child_of_the_pass_under_way_waits_for_its_answer,
-          what_is_no_longer_wanted_is_deleted,
-          what_has_no_api_now_is_not_deleted, a_live_selector_is_kept, owners_are_told_apart,
-          a_deleted_child_is_made_again)
+          what_is_no_longer_wanted_is_deleted, what_has_no_api_now_is_not_deleted,
+          a_live_selector_is_kept, owners_are_told_apart, a_deleted_child_is_made_again)

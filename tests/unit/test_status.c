@@ -224,6 +224,34 @@ START_TEST(failures_are_told_with_their_object)
 }
 END_TEST
 
+START_TEST(a_certificate_that_cannot_be_written)
+{
+    set_up(DEPLOYED, NULL);
+    char name[] = "gw-web", denied[] = "no",
+         down[] = "Internal error occurred: failed calling webhook";
+    char waits[] = "server web: The Certificate has not been made yet.";
+    struct certs_told told = {
+        .certificates = {.status = CONDITION_FALSE, .reason = "NotReady", .message = waits}};
+    struct status_failure failure = {&object_certificate, name, "Denied", denied};
+    struct status_input in = input();
+    in.certs = &told;
+    in.failures = &failure;
+    json_auto_t *waiting = status_make(&in);
+    expect(waiting, "CertificatesReady", "False", "NotReady");
+    in.failure_count = 1;
+    json_auto_t *refused = status_make(&in);
+    expect(refused, "CertificatesReady", "False", "Denied");
+    failure.message = down;
+    json_auto_t *unanswered = status_make(&in);
+    expect(unanswered, "CertificatesReady", "False", "CertManagerWebhook");
+    told.certificates.status = CONDITION_TRUE;
+    told.certificates.reason = "Issued";
+    json_auto_t *issued = status_make(&in);
+    expect(issued, "CertificatesReady", "True", "Issued");
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_left_over_is_no_failure)
 {
     set_up(DEPLOYED, NULL);
@@ -379,6 +407,6 @@ END_TEST
 
 UNIT_MAIN("status", waiting_for_the_turn, injection_is_part_of_ready, proxy_in_use,
           says_what_is_there, invalid_spec_names_the_field, failures_are_told_with_their_object,
-          a_left_over_is_no_failure, what_others_wrote_into_the_status_is_taken_away,
-          a_settled_status_is_not_written_again, transition_time_moves_with_the_status_only,
-          a_long_message_is_cut_at_a_character)
+          a_certificate_that_cannot_be_written, a_left_over_is_no_failure,
+          what_others_wrote_into_the_status_is_taken_away, a_settled_status_is_not_written_again,
+          transition_time_moves_with_the_status_only, a_long_message_is_cut_at_a_character)
