@@ -25,6 +25,7 @@ NAME = re.compile(r"`((?:golden|convert|unit|knob|integration|e2e|cli)/[^`]+)`")
 GROUPS = {
     "ports", "service", "service.metadata", "deployment", "deployment.metadata", "deployment.podMetadata",
     "autoscaling", "podDisruptionBudget", "serviceAccount", "proxy", "istioControlPlane",
+    "servers", "servers.tls", "servers.tls.certificate", "acme", "acme.solver",
 }  # fmt: skip
 
 
