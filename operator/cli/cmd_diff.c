@@ -61,10 +61,9 @@ const struct options_command cmd_diff_options = {
     .synopsis = "-f FILE|DIR|- [OPTION]...",
     .description =
         "Tells what would change of the objects of MeshGateways if these were applied: asks the\n"
-        "API server for it (dry run) as the operator would now, and changes nothing. Needs leave "
-        "to\n"
-        "patch these objects and, with spec.servers, to list what cert-manager has beside them.\n"
-        "\"kubectl diff\" tells what would change of the MeshGateway itself.\n"
+        "API server for it (dry run) as the operator would now, and changes nothing. Needs leave\n"
+        "to patch these objects and, with spec.servers, to list what cert-manager and Istio have\n"
+        "in the namespace. \"kubectl diff\" tells what would change of the MeshGateway itself.\n"
         "Exit status: 0 no difference, 1 differences, 2 something went wrong.",
     .example = "  meshgateway diff -f gateway.yaml --config operator.yaml",
     .items = items,

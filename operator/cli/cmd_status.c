@@ -60,10 +60,9 @@ const struct options_command cmd_status_options = {
     .synopsis = "[NAME] [OPTION]...",
     .description =
         "Tells how MeshGateways stand. Without a name: a line a gateway. With one: its\n"
-        "conditions, certificates, objects, ports, addresses, pods, rollout and last events on "
-        "one\n"
-        "screen. Needs leave to get MeshGateways and, with a name, its objects, the events, and\n"
-        "what cert-manager has in the namespace.",
+        "conditions, certificates, objects, ports, addresses, pods, rollout and last events on\n"
+        "one screen. Needs leave to get MeshGateways and, with a name, the objects and events;\n"
+        "with leave to list what cert-manager and Istio have in the namespace it knows more.",
     .example = "  meshgateway status -A\n"
                "  meshgateway status echo-ingress -n default -o wide",
     .items = items,

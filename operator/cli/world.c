@@ -16,6 +16,7 @@ static const struct row {
     const struct object_kind *kind;
     enum issuance_kind issuance;
 } rows[] = {
+    /* Those of other namespaces count, too; see read_others(). */
     {&object_gateway, NOT_REMEMBERED},
     {&object_virtual_service, NOT_REMEMBERED},
     {&object_issuer, NOT_REMEMBERED},
@@ -86,12 +87,11 @@ static bool is_challenged(const struct world *world)
 /* Whoever may not read them gets what the objects of the gateway's own namespace come to. */
 static void read_others(struct cluster *cluster, struct world *world)
 {
-    const struct kube_request requests[] = {
-        {.verb = KUBE_GET, .kind = &object_gateway},
-        {.verb = KUBE_GET, .kind = &object_virtual_service},
-    };
+    struct kube_request requests[2];
     struct cluster_answer answers[ARRAY_LEN(requests)];
     size_t count = is_challenged(world) ? 2 : 1;
+    for (size_t i = 0; i < count; i++)
+        requests[i] = (struct kube_request){.verb = KUBE_GET, .kind = rows[i].kind};
     cluster_ask(cluster, requests, count, answers);
     for (size_t i = 0; i < count; i++) {
         remember(world, &rows[i], answers[i].object);
