@@ -190,6 +190,24 @@ class Certificates(h.IntegrationTest):
         self.assertEqual(lines[0].split()[-4:], ["SERVICE", "CERTIFICATES", "RENEWAL", "MESSAGE"])
         self.assertRegex(lines[1], rf" LoadBalancer +1/1 +{RENEWAL} ")
 
+    def test_a_redirect_of_another_namespace(self) -> None:
+        """HTTPS is there at once, with a temporary certificate, and answers the challenge."""
+        other = self.namespace(f"{self.ns}-other")
+        redirect = {"hosts": ["a.test"], "port": {"name": "http", "number": 80, "protocol": "HTTP"},
+                    "tls": {"httpsRedirect": True}}
+        h.create({"apiVersion": "networking.istio.io/v1", "kind": "Gateway",
+                  "metadata": {"name": "theirs", "namespace": other},
+                  "spec": {"selector": {"gateway-name": "gw", "gateway-namespace": self.ns}, "servers": [redirect]}})
+        wanted = served(self.ns, "a.test", httpsRedirect=False)
+        h.create(wanted)
+        challenged(self.ns, "a.test")
+        h.eventually(lambda: https(self.ns) == ["a.test"], "HTTPS")
+        services = h.path("VirtualService", self.ns)
+        h.eventually(lambda: len(h.cp.must("GET", services)["items"]) == 2, "both routes of the challenge")
+        h.settled()
+        self.same(wanted)
+        self.assertEqual(set(states(self.ns).values()), {"in place"})
+
     def test_what_a_change_of_hosts_comes_to(self) -> None:
         wanted = served(self.ns, "a.test")
         h.create(wanted)
