@@ -291,6 +291,8 @@ static void add_left_overs(struct pairs *pairs, const struct meshgateway *gw,
     /* Not all of the world is known: a route of a challenge might look like a left-over. */
     for (size_t k = 0; world->err.kind == ERR_NONE && templates_optional_kinds[k]; k++) {
         const struct object_kind *kind = templates_optional_kinds[k];
+        if (!world_serves(world, kind)) /* the operator deletes none then, either */
+            continue;
         json_auto_t *names = world_children(world, kind, gw->uid);
         size_t i;
         const json_t *name;

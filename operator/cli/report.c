@@ -104,10 +104,7 @@ static const json_t *find(const struct report_objects *objects, const struct obj
 /* Whether an object that is not among the wanted ones is known to be too much. */
 static bool is_known(const struct report_objects *objects, const struct object_kind *kind)
 {
-    for (size_t i = 0; templates_optional_kinds[i]; i++)
-        if (templates_optional_kinds[i] == kind && !objects->world_known)
-            return false;
-    return objects->problems.count == 0;
+    return objects->problems.count == 0 && (objects->world_known || !templates_is_optional(kind));
 }
 
 /* One object's line; NULL: there is nothing to say. */

@@ -32,14 +32,6 @@ static bool is_istio(const struct object_kind *kind)
     return strcmp(kind->group, object_gateway.group) == 0;
 }
 
-static bool is_optional(const struct object_kind *kind)
-{
-    for (size_t i = 0; templates_optional_kinds[i]; i++)
-        if (templates_optional_kinds[i] == kind)
-            return true;
-    return false;
-}
-
 /* Only the Services that a Challenge controls are solvers. */
 static bool is_remembered(const struct row *row, const json_t *object)
 {
@@ -71,7 +63,7 @@ static void read_answer(struct world *world, const struct row *row,
         (void)err_wrap(&world->err, "%s", row->kind->resource);
     }
     remember(world, row, answer->object);
-    if (is_optional(row->kind))
+    if (templates_is_optional(row->kind))
         json_object_set(world->items, row->kind->kind, jx_array(answer->object, "items"));
 }
 
@@ -125,7 +117,7 @@ void world_done(struct world *world)
 
 bool world_serves(const struct world *world, const struct object_kind *kind)
 {
-    if (!is_optional(kind))
+    if (!templates_is_optional(kind))
         return true;
     return is_istio(kind) ? world->have_istio : world->have_cert_manager;
 }
