@@ -78,7 +78,8 @@ class Cluster:
         # kube-apiserver wants a default route; Services' and load balancers' addresses are local.
         ip(
             "link set lo up",
-            f"link add {BRIDGE} type bridge",
+            # Else it has the address of some pod, and another one when that is gone.
+            f"link add {BRIDGE} address 02:00:00:00:00:01 type bridge",
             f"addr add {NODE_IP}/16 dev {BRIDGE}",
             f"link set {BRIDGE} up",
             f"route add default dev {BRIDGE}",
