@@ -52,7 +52,7 @@ class Cluster:
         self.keep = bool(os.environ.get("MESHGATEWAY_TEST_KEEP"))
         self.dir = Path(tempfile.mkdtemp(prefix="meshgateway-e2e-"))
         self.plane = ControlPlane(
-            ("kube-controller-manager",), audit=False, crds=ROOT / "crds", directory=self.dir / "cp"
+            ("kube-controller-manager",), crds=ROOT / "crds", directory=self.dir / "cp"
         )
         self.client: Client
         self.kubelet: Kubelet
@@ -146,6 +146,10 @@ class Cluster:
     def acme(self, name: str = "main", **options: Any) -> Pebble:
         """An ACME server, and cert-manager; `options` are a Pebble's, and count the first time."""
         self.install_cert_manager()
+        return self.pebble(name, **options)
+
+    def pebble(self, name: str = "main", **options: Any) -> Pebble:
+        """The ACME server alone."""
         if name not in self._acme:
             server = self._acme[name] = Pebble(self.client, self.dir / "pebble", name, **options)
             self._step(f"Pebble {name}", server.install)

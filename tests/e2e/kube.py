@@ -36,6 +36,7 @@ KINDS = {
     "Gateway": "/apis/networking.istio.io/v1/namespaces/{}/gateways",
     "VirtualService": "/apis/networking.istio.io/v1/namespaces/{}/virtualservices",
     "ServiceEntry": "/apis/networking.istio.io/v1/namespaces/{}/serviceentries",
+    "ClusterIssuer": "/apis/cert-manager.io/v1/clusterissuers",
     "Issuer": "/apis/cert-manager.io/v1/namespaces/{}/issuers",
     "Certificate": "/apis/cert-manager.io/v1/namespaces/{}/certificates",
     "CertificateRequest": "/apis/cert-manager.io/v1/namespaces/{}/certificaterequests",

@@ -34,6 +34,10 @@ def backend(name: str) -> str:
     return f"{name}.{NS}.svc.cluster.local"
 
 
+def make_namespace(name: str) -> None:
+    cluster.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
 def serve(name: str, host: str, to: str, namespace: str = NS, port: int = 80) -> None:
     """Istio's Gateway and VirtualService of a MeshGateway."""
     cluster.client.apply(o.server(namespace, name, port, host))
@@ -66,7 +70,7 @@ class GatewayTest(unittest.TestCase):
         self.addCleanup(self.remove, namespace, name)
 
     def remove(self, namespace: str, name: str) -> None:
-        for kind in ("VirtualService", "Gateway", "MeshGateway"):
+        for kind in ("MeshGateway", "VirtualService", "Gateway"):
             cluster.client.delete(kind, namespace, name)
 
     def answers(self, where: str, port: int, host: str, body: str) -> None:

@@ -59,9 +59,7 @@ class Gateways(suite.GatewayTest):
 
     def test_03_same_name_elsewhere(self) -> None:
         """Two gateways of one name in two namespaces do not serve each other's hosts."""
-        suite.cluster.client.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}}
-        )
+        suite.make_namespace("elsewhere")
         where = {}
         for namespace in (NS, "elsewhere"):
             self.gateway("twin", namespace)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 import threading
 import time
@@ -41,37 +40,57 @@ class Answer:
     serial: str = ""
 
 
-def ask(
-    address: str, port: int, host: str, path: str = "/", root: str = "", timeout: float = 5.0
-) -> Answer:
-    """GET; with `root`, a PEM, over TLS: the server's certificate is for the host and its CA that."""
-    connection = http.client.HTTPConnection(address, port, timeout=timeout)
-    serial = ""
-    try:
+class Connection(http.client.HTTPConnection):
+    """With `root`, a PEM, over TLS: the server's certificate is for the host and its CA that.
+
+    `client` is a file with key and certificate of the client.
+    """
+
+    def __init__(
+        self, address: str, port: int, host: str, root: str, timeout: float, client: str = ""
+    ) -> None:
+        super().__init__(address, port, timeout=timeout)
+        self.name = host
+        self.serial = ""
+        self._tls: ssl.SSLContext | None = None
         if root:
-            connection.sock, serial = connect_tls(address, port, host, root, timeout)
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._tls.load_verify_locations(cadata=root)
+        if self._tls and client:
+            self._tls.load_cert_chain(client)
+
+    def connect(self) -> None:
+        super().connect()
+        if self._tls is not None:
+            plain = self.sock
+            try:
+                self.sock = self._tls.wrap_socket(plain, server_hostname=self.name)
+            except BaseException:
+                plain.close()
+                raise
+            self.serial = str((self.sock.getpeercert() or {})["serialNumber"])
+
+
+def ask(
+    address: str,
+    port: int,
+    host: str,
+    path: str = "/",
+    root: str = "",
+    timeout: float = 5.0,
+    client: str = "",
+) -> Answer:
+    """GET, as a Connection with these options does."""
+    connection = Connection(address, port, host, root, timeout, client)
+    try:
         connection.request("GET", path, headers={"Host": host})
         response = connection.getresponse()
         location = response.getheader("location", "")
-        return Answer(response.status, response.read().decode(), location, serial)
+        return Answer(response.status, response.read().decode(), location, connection.serial)
     except (OSError, http.client.HTTPException) as e:
         return Answer(0, f"{type(e).__name__}: {e}")
     finally:
         connection.close()
-
-
-def connect_tls(
-    address: str, port: int, host: str, root: str, timeout: float
-) -> tuple[ssl.SSLSocket, str]:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.load_verify_locations(cadata=root)
-    plain = socket.create_connection((address, port), timeout)
-    try:
-        wrapped = tls.wrap_socket(plain, server_hostname=host)
-    except BaseException:
-        plain.close()
-        raise
-    return wrapped, str((wrapped.getpeercert() or {})["serialNumber"])
 
 
 def fetch(address: str, port: int, host: str) -> tuple[int, str]:
@@ -83,7 +102,7 @@ def fetch(address: str, port: int, host: str) -> tuple[int, str]:
 class Load:
     """Requests at a constant rate, half of them on connections that stay, half on new ones.
 
-    Nothing is tried twice: an answer other than `status`, or none, is a failure.
+    Nothing is tried twice: an answer other than 200, or none, is a failure.
     """
 
     def __init__(
@@ -93,9 +112,9 @@ class Load:
         host: str,
         rate: float,
         clients: int = 8,
-        status: int = 200,
+        root: str = "",
     ) -> None:
-        self.address, self.port, self.host, self.status = address, port, host, status
+        self.address, self.port, self.host, self.root = address, port, host, root
         self.count = 0
         self.failures: list[str] = []
         self._pause = clients / rate
@@ -117,7 +136,7 @@ class Load:
             thread.join()
 
     def _run(self, stays: bool) -> None:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=10)
+        connection = Connection(self.address, self.port, self.host, self.root, 10)
         due = time.monotonic()
         while not self._done.is_set():
             failure = ""
@@ -125,7 +144,7 @@ class Load:
                 connection.request("GET", "/", headers={"Host": self.host})
                 response = connection.getresponse()
                 response.read()
-                if response.status != self.status:
+                if response.status != 200:
                     failure = str(response.status)
             except (OSError, http.client.HTTPException) as e:
                 failure = f"{type(e).__name__}: {e}"
@@ -143,3 +162,32 @@ class Load:
     def wait_for(self, count: int) -> None:
         while self.count < count and not self._done.is_set():
             time.sleep(0.05)
+
+
+class Record:
+    """What port 80 answers for these (host, path), from before it answers at all."""
+
+    def __init__(self, address: str, *asked: tuple[str, str]) -> None:
+        self.address = address
+        # Of each, the answers in their order, without repetitions: a status and a body.
+        self.answers: dict[tuple[str, str], list[tuple[int, str]]] = {a: [] for a in asked}
+        self.count = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Record:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._done.wait(0.1):
+            for (host, path), answers in self.answers.items():
+                answer = ask(self.address, 80, host, path, timeout=2)
+                now = (answer.status, answer.body if answer.status else "")
+                self.count += answer.status != 0
+                if not answers or answers[-1] != now:
+                    answers.append(now)
