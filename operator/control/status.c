@@ -136,17 +136,39 @@ static void add_unwritten(struct conditions *c, const struct status_failure *f)
         c, "CertificatesReady", CONDITION_FALSE, webhook ? "CertManagerWebhook" : f->reason, text);
 }
 
-static void add_certificates(struct conditions *c, const struct status_input *in)
+/* Whether spec.servers has an effect; and what of it the operator cannot see. */
+static void add_hosts(struct conditions *c, const struct status_input *in)
 {
-    const struct certs_told *told = in->certs;
-    const struct status_failure *failure = unwritten(in);
-    if (told->istio_missing)
+    AUTO_STRBUF struct strbuf secrets = STRBUF_INIT(LIMIT_ERROR_BODY);
+    for (size_t i = 0; i < in->gw->server_count; i++) {
+        const struct server *server = &in->gw->servers[i];
+        if (server->credential[0] && !server->certificate)
+            strbuf_addf(&secrets, "%s%s", secrets.len ? ", " : "", server->credential);
+    }
+    AUTO_FREE char *text =
+        xasprintf("Istio's Gateway has the hosts of spec.servers.%s%s%s",
+                  secrets.len ? " The operator cannot see Secrets: until " : "",
+                  secrets.text,
+                  secrets.len ? " is in the gateway's namespace, HTTPS fails and "
+                                "new pods start late."
+                              : "");
+    if (in->certs->istio_missing)
         conditions_add(c,
                        "HostsServed",
                        CONDITION_FALSE,
                        "IstioNotInstalled",
                        "Istio's Gateway and VirtualService are not installed, or may not be read: "
                        "spec.servers takes effect when they are.");
+    else if (in->gw->server_count > 0)
+        conditions_add(
+            c, "HostsServed", CONDITION_TRUE, secrets.len ? "SecretsOfUser" : "HostsServed", text);
+}
+
+static void add_certificates(struct conditions *c, const struct status_input *in)
+{
+    const struct certs_told *told = in->certs;
+    const struct status_failure *failure = unwritten(in);
+    add_hosts(c, in);
     if (told->certificates.reason && told->certificates.status == CONDITION_FALSE && failure)
         add_unwritten(c, failure);
     else if (told->certificates.reason)
@@ -355,7 +377,7 @@ json_t *status_make(const struct status_input *in)
         add_injection(&c, in->injection);
     add_available(&c, deployment);
     add_address(&c, service, addresses);
-    if (in->certs)
+    if (in->certs && in->gw)
         add_certificates(&c, in);
     add_ready(&c);
     add_up_to_date(&c, in);

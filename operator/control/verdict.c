@@ -26,6 +26,16 @@ bool verdict_is_routed(enum verdict reason)
            reason == VERDICT_TEMPORARY_MISSING;
 }
 
+/* Names of another namespace are nobody's business in this one. */
+static char *waiting_text(const struct issuance_object *challenge, const char *other)
+{
+    size_t len = strlen(challenge->ns);
+    bool near = strncmp(other, challenge->ns, len) == 0 && other[len] == '/';
+    return near ? xasprintf("Waiting for challenge %s, which is for the same name.", other)
+                : xstrdup("Waiting for a challenge of another namespace, which is for the same "
+                          "name.");
+}
+
 char *verdict_text(enum verdict reason, const struct issuance_object *challenge, const char *detail)
 {
     const char *name = challenge->challenge.dns_name;
@@ -62,7 +72,7 @@ char *verdict_text(enum verdict reason, const struct issuance_object *challenge,
                          detail,
                          name);
     case VERDICT_WAITING:
-        return xasprintf("Waiting for challenge %s, which is for the same name.", detail);
+        return waiting_text(challenge, detail);
     case VERDICT_NO_SOLVER:
         return xstrdup("cert-manager has not made the Service of the solver yet.");
     case VERDICT_SHADOWED:

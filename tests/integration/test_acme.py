@@ -61,6 +61,9 @@ class Rows(i.IssuingTest):
         gw = h.get("MeshGateway", self.ns, "gw")
         self.assertNotIn("certificates", gw["status"])
         self.assertEqual(h.condition(gw, "CertificatesReady"), {})
+        hosts = h.condition(gw, "HostsServed")
+        self.assertEqual((hosts["status"], hosts["reason"]), ("True", "SecretsOfUser"))
+        self.assertIn("cannot see Secrets: until mine is in the gateway's namespace", hosts["message"])
         for kind in ("Issuer", "Certificate", "VirtualService"):
             self.assertEqual(h.cp.must("GET", h.path(kind, self.ns))["items"], [], kind)
 

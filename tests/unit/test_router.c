@@ -144,7 +144,7 @@ START_TEST(same_host_in_two_gateways)
     world_challenge(
         &w, "other", "c2", "o2", "a.test", "{'status':{'processing':false,'state':''}}");
     world_gateway(&w, "other", "gw", "[" CLEAR("['a.test']") "]");
-    expect_verdict(&w, "c2", "WaitingForChallenge", "default/c1");
+    expect_verdict(&w, "c2", "WaitingForChallenge", "a challenge of another namespace");
 }
 END_TEST
 
