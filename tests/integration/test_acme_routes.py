@@ -62,7 +62,8 @@ class Rows(RoutesTest):
         """The challenge is asked for by HTTPS, where a temporary certificate has to be."""
         i.istio_gateway(self.ns, "front", "gw", i.istio_server(80, "a.test", httpsRedirect=True))
         self.serve(i.web("a.test"))
-        notes = h.get("Certificate", self.ns, "gw-web")["metadata"]["annotations"]
+        certificate = h.eventually(lambda: h.get("Certificate", self.ns, "gw-web"), "Certificate")
+        notes = certificate["metadata"]["annotations"]
         self.assertEqual(notes, {"cert-manager.io/issue-temporary-certificate": "true"})
         self.wait_servers(http_web=["./a.test"], https_web=["a.test"])
         attempt = self.attempt()
