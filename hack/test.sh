@@ -34,7 +34,7 @@ run_tests dev dev -LE 'integration|valgrind'
 run_tests asan asan -LE 'check|integration'
 # What the optimiser makes of the program, and whether it is hardened.
 run_tests release release -L 'unit|golden|cli|release'
-run_tests dev valgrind -L valgrind -j "$(nproc)"
+run_tests dev valgrind -L valgrind
 run_tests asan integration -L integration -j 2
 tests/e2e/build.sh --check >/dev/null ||
     say "skip        tests: end to end (istiod, Envoy and cert-manager are not built; hack/e2e.sh builds them)"
