@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/apis.h"
 
-#include "base/log.h"
 #include "control/crds.h"
+#include "control/watchlog.h"
 #include "data/object.h"
 #include "kube/watch.h"
 
@@ -86,9 +86,7 @@ static void on_synced(void *arg)
     if (source->complete)
         return;
     source->complete = true;
-    LOG_INFO("watch complete",
-             LS("kind", source->row->kind->kind),
-             LS("namespace", source->scope && source->scope[0] ? source->scope : "*"));
+    watchlog_complete(source->row->kind, source->scope);
     tell_changed(source->apis);
 }
 
@@ -98,11 +96,7 @@ static void on_state(void *arg, const struct err *err)
     source->trouble = err ? *err : (struct err){.kind = ERR_NONE};
     if (!err)
         return;
-    LOG_WARN("watch interrupted",
-             LS("kind", source->row->kind->kind),
-             LS("namespace", source->scope && source->scope[0] ? source->scope : "*"),
-             LS("reason", err_kind_name(err->kind)),
-             LS("err", err->msg));
+    watchlog_interrupted(source->row->kind, source->scope, err);
     if (!source->complete)
         tell_changed(source->apis);
 }

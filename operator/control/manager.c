@@ -8,6 +8,7 @@
 #include "control/facts.h"
 #include "control/injectors.h"
 #include "control/meshes.h"
+#include "control/watchlog.h"
 #include "data/proxy.h"
 #include "kube/watch.h"
 #include "templates/common.h"
@@ -56,13 +57,6 @@ static void enqueue(struct source *source, const struct store_gateway *gw)
     queue_add(reconcile_queue(source->m->reconcile), gw->key, priority);
 }
 
-static void log_state(const struct source *source)
-{
-    LOG_INFO("watch complete",
-             LS("kind", source->kind->kind),
-             LS("namespace", source->ns ? source->ns : "*"));
-}
-
 static void start_when_synced(struct manager *m)
 {
     const struct source *source;
@@ -84,7 +78,7 @@ static void mark_synced(struct source *source)
 {
     source->filling = false;
     if (!source->synced)
-        log_state(source);
+        watchlog_complete(source->kind, source->ns);
     source->synced = true;
 }
 
@@ -93,11 +87,7 @@ static void state_changed(void *arg, const struct err *err)
     struct source *source = arg;
     if (err) {
         source->trouble = *err;
-        LOG_WARN("watch interrupted",
-                 LS("kind", source->kind->kind),
-                 LS("namespace", source->ns ? source->ns : "*"),
-                 LS("reason", err_kind_name(err->kind)),
-                 LS("err", err->msg));
+        watchlog_interrupted(source->kind, source->ns, err);
         return;
     }
     source->trouble = (struct err){0};

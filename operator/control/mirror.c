@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/mirror.h"
 
-#include "base/log.h"
+#include "control/watchlog.h"
 #include "kube/watch.h"
 
 #include <stdlib.h>
@@ -113,11 +113,7 @@ static void on_state(void *arg, const struct err *err)
     struct mirror *mirror = arg;
     mirror->trouble = err ? *err : (struct err){.kind = ERR_NONE};
     if (err)
-        LOG_WARN("watch interrupted",
-                 LS("kind", mirror->options.kind->kind),
-                 LS("namespace", mirror->options.scope.ns ? mirror->options.scope.ns : "*"),
-                 LS("reason", err_kind_name(err->kind)),
-                 LS("err", err->msg));
+        watchlog_interrupted(mirror->options.kind, mirror->options.scope.ns, err);
     if (!mirror->complete)
         tell(mirror);
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import foreign_crds
 import harness as h
+import issuing
 
 CERTS = "/apis/cert-manager.io/v1/namespaces/{}/"
 ACME = "/apis/acme.cert-manager.io/v1/namespaces/{}/"
@@ -276,14 +277,5 @@ class LeftOver(h.IntegrationTest):
         self.assertIn("MeshGateway gw: issuers: issuers.cert-manager.io is forbidden", done.stderr)
 
 
-def main() -> int:
-    try:
-        foreign_crds.files()
-    except foreign_crds.NotThere as e:
-        print(f"skipped: {e}")
-        return 77
-    return h.main()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(issuing.main())
