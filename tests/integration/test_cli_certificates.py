@@ -12,22 +12,8 @@ from typing import Any
 import foreign_crds
 import harness as h
 import issuing
+from issuing import NOT_AFTER, PORTS, RENEWAL
 
-CERTS = "/apis/cert-manager.io/v1/namespaces/{}/"
-ACME = "/apis/acme.cert-manager.io/v1/namespaces/{}/"
-ISTIO = "/apis/networking.istio.io/v1/namespaces/{}/"
-h.KINDS.update({
-    "Gateway": ISTIO + "gateways",
-    "VirtualService": ISTIO + "virtualservices",
-    "Issuer": CERTS + "issuers",
-    "Certificate": CERTS + "certificates",
-    "CertificateRequest": CERTS + "certificaterequests",
-    "Order": ACME + "orders",
-    "Challenge": ACME + "challenges",
-})
-PORTS = [{"name": "http", "port": 80, "targetPort": 8080},
-         {"name": "https", "port": 443, "targetPort": 8443}]
-NOT_AFTER, RENEWAL = "2027-02-21T04:00:00Z", "2027-01-22T04:00:00Z"
 CLASS = "meshgateway-acme"
 
 
