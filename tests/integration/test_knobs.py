@@ -478,7 +478,43 @@ def all_changed(
     return changed
 
 
+INJECTOR = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "MutatingWebhookConfiguration",
+    "metadata": {"name": "istio-sidecar-injector", "labels": {"istio.io/rev": "default"}},
+    "webhooks": [
+        {
+            "name": "object.sidecar-injector.istio.io",
+            "clientConfig": {"url": "https://nobody.example.com/"},
+            "rules": [
+                {
+                    "operations": ["CREATE"],
+                    "apiGroups": ["nobody.example.com"],
+                    "apiVersions": ["v1"],
+                    "resources": ["nothings"],
+                }
+            ],
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }
+    ],
+}
+
+
 class Knobs(h.IntegrationTest):
+    """No mesh is there: what it would say is left alone, and an injector is only to be found."""
+
+    autostart = False
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        h.cp.must(
+            "POST",
+            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+            INJECTOR,
+        )
+        cls._shared = h.Operator("--ignore-mesh-config").start()
+
     def check(
         self, knobs: list[tuple[str, dict[str, Any], list[str]]], others: str, **spec: Any
     ) -> None:

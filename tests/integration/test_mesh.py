@@ -351,6 +351,9 @@ class Turns(MeshTest):
         say(tag="1.32.6")
         time.sleep(3)
         names = self.fleet(self.COUNT)
+        # Gateways of earlier tests may still be going.
+        everybody = h.cp.must("GET", "/apis/istio.banzaicloud.io/v1beta1/meshgateways")["items"]
+        limit = -(-len(everybody) // 10)
         with h.Watch("Deployment", self.ns) as watch:
             say(tag="1.32.7")
             waiting = h.eventually(self.waiting, "gateways wait for their turn")
@@ -368,7 +371,7 @@ class Turns(MeshTest):
                 h.eventually(lambda: image(self.ns, other) == "1.32.7", f"{other} rolled", 180)
             for other in names:
                 h.eventually(lambda: self.up_to_date(other), f"{other} is up to date", 60)
-            self.assertLessEqual(most_at_once(watch.events, names), self.COUNT // 10)
+            self.assertLessEqual(most_at_once(watch.events, names), limit)
             self.assertGreater(most_at_once(watch.events, names), 0)
 
     def waiting(self) -> Any:
@@ -404,6 +407,10 @@ class Turns(MeshTest):
         say(tag="1.32.10")
         time.sleep(3)
         names = self.fleet(4)
+        self.operator.stop()
+        operator = self.start_operator("--max-rolling", "1")
+        self.addCleanup(self.operator.start)
+        self.addCleanup(operator.stop)
         # The pod of the roll cannot be made.
         quota = {
             "apiVersion": "v1",

@@ -125,6 +125,9 @@ class Definition(unittest.TestCase):
             "GatewayAddress": ["192.0.2.1", "2001:db8::1"],
             "replicas": 2,
             "ErrorMessage": "none",
+            "proxy": {"version": "1.31.1"},
+            "certificatesReady": "1/2",
+            "nextRenewal": "2027-01-22T04:00:00Z",
             "conditions": [
                 {
                     "type": "Ready",
@@ -139,11 +142,13 @@ class Definition(unittest.TestCase):
         head, row = cp.kubectl("get", "mgw", "columns", "-o", "wide").stdout.splitlines()
         self.assertEqual(
             re.split(r" {2,}", head.strip()),
-            ["NAME", "TYPE", "SERVICE TYPE", "READY", "STATUS", "ADDRESSES", "REPLICAS", "ERROR", "AGE"],
+            ["NAME", "TYPE", "SERVICE TYPE", "READY", "STATUS", "ADDRESSES", "REPLICAS", "PROXY"]
+            + ["CERTIFICATES", "RENEWAL", "ERROR", "AGE"],
         )
         cells = re.split(r" {2,}", row.strip())
         self.assertEqual(cells[1:5], ["egress", "ClusterIP", "True", "Available"])
-        self.assertEqual(cells[5:8], ['["192.0.2.1","2001:db8::1"]', "2", "none"])
+        self.assertEqual(cells[5:8], ['["192.0.2.1","2001:db8::1"]', "2", "1.31.1"])
+        self.assertEqual(cells[8:11], ["1/2", "2027-01-22T04:00:00Z", "none"])
         cp.must("DELETE", GATEWAYS + "/columns")
 
 
