@@ -109,7 +109,7 @@ static int get_tagged(struct clustermesh *meshes, const char *tag, const char **
 static int find_maps(struct clustermesh *meshes, const struct proxy_control_plane *plane,
                      struct maps *ret, const char **ret_tagged, struct err *err)
 {
-    bool named = plane->revision[0] && strcmp(plane->revision, "default") != 0;
+    bool named = !proxy_is_default(plane->revision);
     *ret_tagged = NULL;
     if (!named) {
         if (get_maps(meshes, plane->ns, plane->revision, ret, err) < 0)

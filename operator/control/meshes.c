@@ -155,7 +155,7 @@ static bool maps_complete(struct mesh *mesh, struct err *err)
  */
 static struct mesh *source_of(struct mesh *mesh, struct err *err)
 {
-    bool named = mesh->revision[0] && strcmp(mesh->revision, "default") != 0;
+    bool named = !proxy_is_default(mesh->revision);
     const char *tagged = NULL;
     if (!named) {
         if (!maps_complete(mesh, err))

@@ -3,6 +3,7 @@
 
 #include "data/jx.h"
 #include "data/object.h"
+#include "data/proxy.h"
 #include "data/yamlio.h"
 
 #include <stdlib.h>
@@ -10,8 +11,7 @@
 
 char *mesh_map_name(const char *base, const char *revision)
 {
-    bool is_default = revision[0] == '\0' || strcmp(revision, "default") == 0;
-    return is_default ? xstrdup(base) : xasprintf("%s-%s", base, revision);
+    return proxy_is_default(revision) ? xstrdup(base) : xasprintf("%s-%s", base, revision);
 }
 
 /* The YAML under a key of a ConfigMap: an object, new. NULL: nothing, or -1 with an error. */

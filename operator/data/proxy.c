@@ -38,6 +38,11 @@ void proxy_set_default(json_t *spec, const char *path, json_t *value)
         jx_set(spec, path, value);
 }
 
+bool proxy_is_default(const char *revision)
+{
+    return revision[0] == '\0' || strcmp(revision, "default") == 0;
+}
+
 /* The first that says something. */
 static const char *first_text(const char *a, const char *b, const char *otherwise)
 {
@@ -69,7 +74,7 @@ static json_t *discovery_address(const json_t *spec, const struct config *config
     if (!another && of_mesh[0])
         return STR(of_mesh);
     const char *revision = jx_str(spec, "proxy.taggedRevision", jx_str(spec, "proxy.revision", ""));
-    bool is_default = revision[0] == '\0' || strcmp(revision, "default") == 0;
+    bool is_default = proxy_is_default(revision);
     return jx_stringf("istiod%s%s.%s.svc:%d",
                       is_default ? "" : "-",
                       is_default ? "" : revision,

@@ -16,6 +16,9 @@ struct proxy_control_plane {
     bool injected;        /* istiod fills in the pods, so its ConfigMaps are its own affair */
 };
 
+/* Whether this names the default control plane, which has no revision in the names of its objects.
+ */
+bool proxy_is_default(const char *revision);
 /* Of a MeshGateway as it is stored or written; tolerates anything. */
 void proxy_control_plane(const json_t *gateway, const struct config *config,
                          struct proxy_control_plane *ret);
