@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# test.sh: installs what is missing, builds, runs every test. Ends with one line:
+# test.sh [--all]: installs what is missing, builds, runs the tests; --all: those labelled `slow` too (faults that last
+# minutes, long races). Ends with one line:
 #   N passed, N failed, N skipped
 # The exit status is 0 only when nothing failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=hack/lib.sh
 . hack/lib.sh
+
+without=slow
+case "${1-}" in
+'') ;;
+--all) without='^$' ;;
+*) fail "unknown option: $1 (there is only --all)" ;;
+esac
 
 results=build/results
 rm -rf "$results"
@@ -29,13 +37,13 @@ for preset in dev clang asan release; do
     build_preset "$preset" || fail "the build '$preset' is broken"
 done
 
-run_tests dev dev -LE 'integration|valgrind'
+run_tests dev dev -LE 'integration|valgrind|slow'
 # The sanitizers watch the same tests, and the operator in the tests against the control plane.
-run_tests asan asan -LE 'check|integration'
+run_tests asan asan -LE 'check|integration|slow'
 # What the optimiser makes of the program, and whether it is hardened.
 run_tests release release -L 'unit|golden|cli|release'
 run_tests dev valgrind -L valgrind
-run_tests asan integration -L integration -j 2
+run_tests asan integration -L integration -LE "$without" -j 2
 tests/e2e/build.sh --check >/dev/null ||
     say "skip        tests: end to end (istiod, Envoy and cert-manager are not built; hack/e2e.sh builds them)"
 run_tests release e2e -L e2e

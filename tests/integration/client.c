@@ -6,7 +6,8 @@
  *     watch                        watches ConfigMaps of the namespace: begin, object NAME VERSION,
  *                                  deleted NAME, synced, state REASON|ok
  *     apply|get|delete NAME [BODY] BODY: JSON of .data; -> reply VERB NAME HTTP REASON
- *     load COUNT INFLIGHT WATCHES  applies COUNT ConfigMaps; -> load WRITES FAILED MILLISECONDS
+ *     load COUNT WATCHES           applies COUNT ConfigMaps, those that got no answer up to twice
+ *                                  more, as reconciling does; -> load WRITES FAILED AGAIN
  *     end
  */
 #include "base/log.h"
@@ -35,8 +36,7 @@ struct client {
     int calls; /* under way */
     bool ended;
     /* The load. */
-    int to_send, on_way, sent, failed;
-    int64_t started_ms;
+    int to_send, on_way, sent, failed, again;
 };
 
 static void say(const char *line)
@@ -175,11 +175,24 @@ static void command_call(struct client *client, const char *verb, char *name)
     kube_call(client->kube, &request, on_reply, order);
 }
 
+struct write {
+    struct client *client;
+    int number, tries;
+};
+
+static void send_write(struct write *write);
 static void send_load(struct client *client);
 
 static void on_load_reply(void *arg, const struct kube_reply *reply)
 {
-    struct client *client = arg;
+    struct write *write = arg;
+    struct client *client = write->client;
+    if (reply->err.kind == ERR_UNAVAILABLE && write->tries < 3) {
+        client->again++;
+        send_write(write);
+        return;
+    }
+    free(write);
     client->on_way--;
     client->sent++;
     if (reply->err.kind && client->failed++ == 0)
@@ -187,29 +200,36 @@ static void on_load_reply(void *arg, const struct kube_reply *reply)
     send_load(client);
     if (client->on_way)
         return;
-    AUTO_FREE char *line = xasprintf(
-        "load %d %d %d", client->sent, client->failed, (int)(now_ms() - client->started_ms));
+    AUTO_FREE char *line = xasprintf("load %d %d %d", client->sent, client->failed, client->again);
     say(line);
     client->calls--;
     stop_when_done(client);
 }
 
+static void send_write(struct write *write)
+{
+    AUTO_FREE char *name = xasprintf("load-%d", write->number);
+    json_auto_t *object =
+        intent(write->client, name, OBJ(F("key", jx_stringf("%d", (int)(now_ms() % 100000)))));
+    write->tries++;
+    kube_call(write->client->kube,
+              &(const struct kube_request){.verb = KUBE_APPLY,
+                                           .kind = &config_map,
+                                           .ns = write->client->ns,
+                                           .name = name,
+                                           .body = object,
+                                           .manager = "load"},
+              on_load_reply,
+              write);
+}
+
 static void send_load(struct client *client)
 {
     while (client->to_send > 0 && client->on_way < 1000) {
-        AUTO_FREE char *name = xasprintf("load-%d", client->to_send--);
-        json_auto_t *object =
-            intent(client, name, OBJ(F("key", jx_stringf("%d", (int)(now_ms() % 100000)))));
+        struct write *write = xcalloc(1, sizeof(*write));
+        *write = (struct write){.client = client, .number = client->to_send--};
         client->on_way++;
-        kube_call(client->kube,
-                  &(const struct kube_request){.verb = KUBE_APPLY,
-                                               .kind = &config_map,
-                                               .ns = client->ns,
-                                               .name = name,
-                                               .body = object,
-                                               .manager = "load"},
-                  on_load_reply,
-                  client);
+        send_write(write);
     }
 }
 
@@ -232,8 +252,7 @@ static void command(struct client *client, char *line)
         client->to_send = (int)strtol(rest, &end, 10);
         for (long watches = strtol(end, &end, 10); watches > 0; watches--)
             command_watch(client, &quiet_sink);
-        client->sent = client->failed = 0;
-        client->started_ms = now_ms();
+        client->sent = client->failed = client->again = 0;
         client->calls++;
         send_load(client);
     } else if (strcmp(line, "end") == 0) {
