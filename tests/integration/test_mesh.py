@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -344,7 +345,7 @@ class CommandLine(MeshTest):
 
 
 class Turns(MeshTest):
-    COUNT = 50
+    COUNT = int(os.environ.get("MESHGATEWAY_TEST_FLEET", "12"))
 
     def test_a_change_rolls_all_but_only_some_at_a_time(self) -> None:
         self.addCleanup(silence, "")
