@@ -12,6 +12,7 @@
 #include "control/manager.h"
 #include "kube/credentials.h"
 #include "net/httpd.h"
+#include "net/probes.h"
 
 #include <signal.h>
 #include <stddef.h>
@@ -111,24 +112,47 @@ static int serve_metrics(void *arg, const struct httpd_request *request, struct 
     return metrics_render(body) < 0 ? 500 : 200;
 }
 
-static int serve_healthz(void *arg, const struct httpd_request *request, struct strbuf *body)
+static bool passes_end(void *arg, struct strbuf *reason)
 {
-    (void)request;
     const struct runtime *run = arg;
     bool alive = manager_is_alive(run->manager);
-    strbuf_adds(body, alive ? "ok\n" : "no pass ends any more\n");
-    return alive ? 200 : 500;
+    if (!alive)
+        strbuf_adds(reason, "no pass ends any more");
+    return alive;
 }
 
-static int serve_readyz(void *arg, const struct httpd_request *request, struct strbuf *body)
+static bool watches_work(void *arg, struct strbuf *reason)
 {
-    (void)request;
     const struct runtime *run = arg;
-    bool ready = !run->stopping && manager_is_ready(run->manager, body);
-    if (ready)
-        strbuf_adds(body, "ok");
-    strbuf_addc(body, '\n');
-    return ready ? 200 : 503;
+    return manager_is_ready(run->manager, reason);
+}
+
+static bool goes_on(void *arg, struct strbuf *reason)
+{
+    const struct runtime *run = arg;
+    if (run->stopping)
+        strbuf_adds(reason, "told to stop");
+    return !run->stopping;
+}
+
+static const struct probes_check live_checks[] = {
+    {"passes", passes_end},
+    {.name = NULL},
+};
+static const struct probes_check ready_checks[] = {
+    {"watches", watches_work},
+    {"shutdown", goes_on},
+    {.name = NULL},
+};
+
+/* As /readyz, for alerts. */
+static void refresh_ready(void *arg)
+{
+    const struct runtime *run = arg;
+    metrics_set(metrics_gauge("meshgateway_ready",
+                              "1: every kind has been seen whole, and none is refused now.",
+                              NULL),
+                !run->stopping && manager_is_ready(run->manager, NULL));
 }
 
 static void stop_loop(void *arg)
@@ -241,9 +265,13 @@ static int run_until_stopped(const struct run_options *options, struct runtime *
         {"/metrics", "text/plain; version=0.0.4; charset=utf-8", serve_metrics, run},
         {.handler = NULL},
     };
+    struct probes live = {"/healthz", 500, live_checks, run};
+    struct probes ready = {"/readyz", 503, ready_checks, run};
     const struct httpd_route health[] = {
-        {"/healthz", NULL, serve_healthz, run},
-        {"/readyz", NULL, serve_readyz, run},
+        {"/healthz", NULL, probes_serve, &live},
+        {"/healthz/", NULL, probes_serve, &live},
+        {"/readyz", NULL, probes_serve, &ready},
+        {"/readyz/", NULL, probes_serve, &ready},
         {.handler = NULL},
     };
     AUTO_FREE const char **namespaces = xcalloc(options->namespaces.count + 1, sizeof(*namespaces));
@@ -264,6 +292,7 @@ static int run_until_stopped(const struct run_options *options, struct runtime *
                   &run->health,
                   err) == 0) {
         procmetrics_register();
+        metrics_on_render(refresh_ready, run);
         LOG_INFO(
             "started", LS("version", MESHGATEWAY_VERSION), LS("server", run->kubeconfig.server));
         loop_run(run->loop);

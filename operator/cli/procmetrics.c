@@ -3,6 +3,7 @@
 
 #include "base/metrics.h"
 #include "base/now.h"
+#include "base/version.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -67,5 +68,9 @@ void procmetrics_register(void)
         metrics_counter("process_cpu_seconds_total", "CPU time, user and system.", NULL);
     metrics_set(metrics_gauge("process_start_time_seconds", "Start, since the Unix epoch.", NULL),
                 (double)now_wall_us() / 1e6);
+    metrics_set(metrics_gauge("meshgateway_build_info",
+                              "1; the labels tell what runs.",
+                              "version=\"" MESHGATEWAY_VERSION "\""),
+                1);
     metrics_on_render(refresh, cpu);
 }

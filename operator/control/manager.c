@@ -2,10 +2,10 @@
 #include "control/manager.h"
 
 #include "base/log.h"
-#include "base/metrics.h"
 #include "control/certs.h"
 #include "control/children.h"
 #include "control/facts.h"
+#include "control/gauges.h"
 #include "control/injectors.h"
 #include "control/meshes.h"
 #include "control/watchlog.h"
@@ -405,13 +405,6 @@ static void look_around(struct manager *m)
     m->around.rolls = rolls_new(&m->store, &m->options.max_rolling, wake, m);
 }
 
-static void refresh_gauges(void *arg)
-{
-    const struct manager *m = arg;
-    metrics_set(metrics_gauge("meshgateway_gateways", "MeshGateways known.", NULL),
-                HASH_COUNT(m->store.gateways));
-}
-
 struct manager *manager_new(const struct manager_options *options)
 {
     struct manager *m = xcalloc(1, sizeof(*m));
@@ -429,8 +422,7 @@ struct manager *manager_new(const struct manager_options *options)
     m->reconcile = reconcile_new(options->loop, &context, passes);
     m->children = (struct children){
         .store = &m->store, .around = &m->around, .queue = reconcile_queue(m->reconcile)};
-    metrics_gauge("meshgateway_gateways", "MeshGateways known.", NULL);
-    metrics_on_render(refresh_gauges, m);
+    gauges_register(&m->store);
     add_sources(m, &object_mesh_gateway);
     return m;
 }
@@ -444,7 +436,7 @@ void manager_free(struct manager *m)
 {
     if (!m)
         return;
-    metrics_off_render(refresh_gauges, m);
+    gauges_unregister(&m->store);
     struct source *source, *next;
     LL_FOREACH_SAFE(m->sources, source, next)
     {

@@ -33,11 +33,11 @@ struct queue {
     struct loop_timer *ready;
     struct item *items;
     struct item *waiting[2]; /* by priority */
-    size_t depth;
+    size_t depth[2];
     size_t in_work;
     int64_t last_done;
     struct metric *adds, *retries, *wait_seconds, *work_seconds;
-    struct metric *depth_gauge, *unfinished, *longest;
+    struct metric *depth_gauges[2], *unfinished, *longest;
 };
 
 static const double duration_bounds[] = {
@@ -57,7 +57,8 @@ static void refresh_gauges(void *arg)
         if (seconds > longest)
             longest = seconds;
     }
-    metrics_set(q->depth_gauge, (double)q->depth);
+    for (size_t i = 0; i < ARRAY_LEN(q->depth); i++)
+        metrics_set(q->depth_gauges[i], (double)q->depth[i]);
     metrics_set(q->unfinished, unfinished);
     metrics_set(q->longest, longest);
 }
@@ -65,7 +66,14 @@ static void refresh_gauges(void *arg)
 static void register_metrics(struct queue *q)
 {
     static const char labels[] = "name=\"meshgateway\",controller=\"meshgateway\"";
-    q->depth_gauge = metrics_gauge("workqueue_depth", "Keys that wait for a pass.", labels);
+    /* Priorities as controller-runtime numbers them. */
+    static const char *const depth_labels[] = {
+        [QUEUE_NORMAL] = "name=\"meshgateway\",controller=\"meshgateway\",priority=\"0\"",
+        [QUEUE_BACKGROUND] = "name=\"meshgateway\",controller=\"meshgateway\",priority=\"-100\"",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(depth_labels); i++)
+        q->depth_gauges[i] =
+            metrics_gauge("workqueue_depth", "Keys that wait for a pass.", depth_labels[i]);
     q->adds = metrics_counter("workqueue_adds_total", "Additions to the queue.", labels);
     q->retries = metrics_counter("workqueue_retries_total", "Additions after a failure.", labels);
     q->wait_seconds = metrics_histogram("workqueue_queue_duration_seconds",
@@ -158,12 +166,13 @@ static void wait_now(struct item *item, enum queue_priority priority)
         if (priority >= item->priority)
             return;
         DL_DELETE(q->waiting[item->priority], item);
+        q->depth[item->priority]--;
     } else {
         item->waiting = true;
         item->since = now_ms();
-        q->depth++;
     }
     item->priority = priority;
+    q->depth[priority]++;
     DL_APPEND(q->waiting[priority], item);
     loop_timer_start(q->ready, 0);
 }
@@ -249,7 +258,7 @@ const char *queue_get(struct queue *q, enum queue_priority *ret_priority)
     item->waiting = false;
     item->in_work = true;
     item->since = now;
-    q->depth--;
+    q->depth[item->priority]--;
     if (q->in_work++ == 0)
         q->last_done = now;
     if (ret_priority)
@@ -275,7 +284,7 @@ void queue_done(struct queue *q, const char *key)
 
 size_t queue_depth(const struct queue *q)
 {
-    return q->depth;
+    return q->depth[QUEUE_NORMAL] + q->depth[QUEUE_BACKGROUND];
 }
 
 size_t queue_in_work(const struct queue *q)

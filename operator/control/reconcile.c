@@ -46,7 +46,7 @@ struct reconcile {
     loop_cb *drained;
     void *drained_arg;
     struct metric *results[4]; /* by enum outcome */
-    struct metric *errors, *seconds, *active;
+    struct metric *errors, *terminal, *seconds, *active;
 };
 
 enum outcome { OUTCOME_SUCCESS, OUTCOME_ERROR, OUTCOME_REQUEUE, OUTCOME_REQUEUE_AFTER };
@@ -69,6 +69,9 @@ static void register_metrics(struct reconcile *r)
         r->results[i] = metrics_counter(total, help, labels[i]);
     r->errors = metrics_counter(
         "controller_runtime_reconcile_errors_total", "Passes that failed.", controller);
+    r->terminal = metrics_counter("controller_runtime_terminal_reconcile_errors_total",
+                                  "Passes that failed in a way that only somebody else can mend.",
+                                  controller);
     r->seconds = metrics_histogram("controller_runtime_reconcile_time_seconds",
                                    "Time from the beginning to the end of a pass.",
                                    controller,
@@ -186,6 +189,8 @@ static void pass_ended(void *arg, struct pass *pass, const struct pass_result *r
     metrics_observe(r->seconds, (double)(now_us() - running->started_us) / 1e6);
     if (outcome == OUTCOME_ERROR) {
         metrics_add(r->errors, 1);
+        if (result->reaction == PASS_REFUSED)
+            metrics_add(r->terminal, 1);
         log_failure(key, result);
     }
     rolls_passed(r->context.around->rolls, key);

@@ -67,6 +67,9 @@ struct store_gateway *store_put(struct store *store, const json_t *object)
     free(gw->text);
     gw->text = compact_text(object);
     gw->served = !jx_empty(jx_get(object, "spec.servers"));
+    struct census_entry entry = census_entry(object);
+    census_change(&store->census, &gw->census, &entry);
+    gw->census = entry;
     return gw;
 }
 
@@ -74,6 +77,7 @@ void store_remove(struct store *store, struct store_gateway *gw)
 {
     while (gw->children)
         store_child_remove(gw, gw->children);
+    census_change(&store->census, &gw->census, &(struct census_entry){0});
     HASH_DEL(store->gateways, gw);
     free(gw->text);
     free(gw);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "control/census.h"
 #include "data/object.h"
 
 #include <uthash.h>
@@ -46,6 +47,7 @@ struct store_gateway {
     char version[STORE_VERSION_LEN];
     bool seen;   /* as of a child */
     bool served; /* its spec has servers */
+    struct census_entry census;
     /*
      * A pass is under way. A new child that the watch shows meanwhile is not looked at: it is what
      * the pass has just made, and the answer about to come says the same and more.
@@ -57,6 +59,7 @@ struct store_gateway {
 
 struct store {
     struct store_gateway *gateways;
+    struct census census;
 };
 
 /* Key of an object: "namespace/name". The caller frees. */

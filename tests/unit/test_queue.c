@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
 #include "base/metrics.h"
+#include "base/now.h"
 #include "control/queue.h"
 #include "support/unit.h"
 
@@ -52,6 +53,30 @@ START_TEST(coalesces_and_serialises)
     queue_done(q, key);
     ck_assert_ptr_null(queue_get(q, NULL));
     ck_assert_int_eq(queue_stalled_ms(q), 0);
+    tear_down();
+}
+END_TEST
+
+/* What waits while the API server is away is no stall; what is in work and never ends is one. */
+START_TEST(only_passes_that_do_not_end_stall_it)
+{
+    set_up();
+    now_fake(1000, 0);
+    queue_add(q, "a", QUEUE_NORMAL);
+    queue_add(q, "b", QUEUE_NORMAL);
+    now_fake(3601000, 0);
+    ck_assert_int_eq(queue_stalled_ms(q), 0);
+    const char *a = queue_get(q, NULL), *b = queue_get(q, NULL);
+    ck_assert_int_eq(queue_stalled_ms(q), 0);
+    now_fake(4201000, 0);
+    ck_assert_int_eq(queue_stalled_ms(q), 600000);
+    queue_done(q, a); /* one that ends is a sign of life, though the other goes on */
+    now_fake(4202000, 0);
+    ck_assert_int_eq(queue_stalled_ms(q), 1000);
+    queue_done(q, b);
+    now_fake(9000000, 0);
+    ck_assert_int_eq(queue_stalled_ms(q), 0);
+    now_fake(-1, -1);
     tear_down();
 }
 END_TEST
@@ -129,13 +154,14 @@ START_TEST(metrics_outlive_it)
     queue_add(q, "a", QUEUE_NORMAL);
     AUTO_STRBUF struct strbuf out = STRBUF_INIT(LIMIT_METRICS_TEXT);
     ck_assert_int_eq(metrics_render(&out), 0);
-    ck_assert_ptr_nonnull(strstr(out.text, "workqueue_depth{"));
+    ck_assert_ptr_nonnull(strstr(out.text, "priority=\"0\"} 1\n"));
+    ck_assert_ptr_nonnull(strstr(out.text, "priority=\"-100\"} 0\n"));
     queue_free(TAKE(q));
     ck_assert_int_eq(metrics_render(&out), 0);
     tear_down();
 }
 END_TEST
 
-UNIT_MAIN("queue", coalesces_and_serialises, an_edit_overtakes_the_background,
-          retries_later_and_forgets, an_addition_ends_the_wait, metrics_outlive_it,
-          waking_ends_back_off_only)
+UNIT_MAIN("queue", coalesces_and_serialises, only_passes_that_do_not_end_stall_it,
+          an_edit_overtakes_the_background, retries_later_and_forgets, an_addition_ends_the_wait,
+          metrics_outlive_it, waking_ends_back_off_only)

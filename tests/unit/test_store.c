@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
+#include "base/metrics.h"
+#include "base/now.h"
+#include "control/gauges.h"
 #include "control/meshes.h"
 #include "control/observe.h"
 #include "control/store.h"
@@ -81,5 +85,69 @@ START_TEST(intent_is_all_but_status_and_bookkeeping)
 }
 END_TEST
 
-UNIT_MAIN("store", keeps_a_nul_in_an_annotation, only_the_watch_sees,
-          intent_is_all_but_status_and_bookkeeping)
+/* The gateway with these conditions in its status. */
+static void put_conditions(const char *name, const char *conditions)
+{
+    json_auto_t *object = cluster_gateway("u1", "{'type':'ingress','ports':[]}");
+    jx_set(object, "metadata.name", STR(name));
+    jx_set(object, "status.conditions", cluster_json(conditions));
+    store_put(&store, object);
+}
+
+static void assert_metrics(const char *const *lines)
+{
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(LIMIT_METRICS_TEXT);
+    ck_assert_int_eq(metrics_render(&out), 0);
+    for (size_t i = 0; lines[i]; i++)
+        ck_assert_msg(strstr(out.text, lines[i]), "no %s in\n%s", lines[i], out.text);
+}
+
+#define CONDITION "meshgateway_gateways_condition"
+
+START_TEST(counts_conditions_as_gateways_come_and_go)
+{
+    store = (struct store){NULL};
+    gauges_register(&store);
+    now_fake(0, 1000000000);
+    assert_metrics((const char *const[]){
+        CONDITION "{type=\"Ready\",status=\"True\"} 0\n",
+        CONDITION "{type=\"HostConflict\",status=\"Unknown\"} 0\n",
+        "meshgateway_gateways_not_ready_longest_seconds 0\n",
+        NULL,
+    });
+    put_conditions("a", "[]");
+    put_conditions("a",
+                   "[{'type':'Ready','status':'False','lastTransitionTime':'1970-01-01T00:16:00Z'},"
+                   "{'type':'UpToDate','status':'Unknown'},{'type':'Strange','status':'True'}]");
+    put_conditions("b",
+                   "[{'type':'Ready','status':'False','lastTransitionTime':'1970-01-01T00:15:00Z'},"
+                   "{'type':'UpToDate','status':'strange'},7]");
+    assert_metrics((const char *const[]){
+        "meshgateway_gateways 2\n",
+        CONDITION "{type=\"Ready\",status=\"False\"} 2\n",
+        CONDITION "{type=\"UpToDate\",status=\"Unknown\"} 1\n",
+        "meshgateway_gateways_not_ready_longest_seconds 100\n",
+        NULL,
+    });
+    put_conditions("b", "[{'type':'Ready','status':'True'}]");
+    assert_metrics((const char *const[]){
+        CONDITION "{type=\"Ready\",status=\"False\"} 1\n",
+        CONDITION "{type=\"Ready\",status=\"True\"} 1\n",
+        "meshgateway_gateways_not_ready_longest_seconds 40\n",
+        NULL,
+    });
+    store_done(&store);
+    assert_metrics((const char *const[]){
+        CONDITION "{type=\"Ready\",status=\"False\"} 0\n",
+        CONDITION "{type=\"Ready\",status=\"True\"} 0\n",
+        "meshgateway_gateways_not_ready_longest_seconds 0\n",
+        NULL,
+    });
+    now_fake(-1, -1);
+    gauges_unregister(&store);
+    metrics_reset();
+}
+END_TEST
+
+UNIT_MAIN("store", counts_conditions_as_gateways_come_and_go, keeps_a_nul_in_an_annotation,
+          only_the_watch_sees, intent_is_all_but_status_and_bookkeeping)
