@@ -154,3 +154,56 @@ uint64_t drift_digest(const json_t *desired, const json_t *live)
 {
     return live ? project_object(NULL, desired, live) : 0;
 }
+
+static char *first_difference(const char *field, const char *parent, const json_t *want,
+                              const json_t *live);
+
+static char *first_in_object(const char *field, const json_t *want, const json_t *live)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)want, key, value) {
+        AUTO_FREE char *rest = first_difference(key, field, value, json_object_get(live, key));
+        if (rest)
+            return xasprintf("%s%s%s", key, rest[0] && rest[0] != '[' ? "." : "", rest);
+    }
+    return xstrdup("");
+}
+
+static char *first_in_list(const char *field, const json_t *want, const json_t *live)
+{
+    const struct list_keys *keys = find_list_keys(field);
+    size_t i;
+    json_t *value;
+    json_array_foreach (want, i, value) {
+        json_t *element = keys ? find_element(keys, value, live) : json_array_get(live, i);
+        AUTO_FREE char *rest = first_difference(NULL, NULL, value, element);
+        if (!rest)
+            continue;
+        const char *name = jx_str(value, "name", NULL);
+        AUTO_FREE char *index = name ? xstrdup(name) : xasprintf("%zu", i);
+        return xasprintf("[%s]%s%s", index, rest[0] && rest[0] != '[' ? "." : "", rest);
+    }
+    return xstrdup(""); /* there are more of them */
+}
+
+/* The rest of the path, "" when the value itself differs; NULL when it does not. */
+static char *first_difference(const char *field, const char *parent, const json_t *want,
+                              const json_t *live)
+{
+    uint64_t digest;
+    if (!project(field, parent, want, live, &digest))
+        return xstrdup("");
+    if (digest == jx_digest(want))
+        return NULL;
+    if (json_is_object(want) && json_is_object(live))
+        return first_in_object(field, want, live);
+    if (json_is_array(want) && json_is_array(live))
+        return first_in_list(field, want, live);
+    return xstrdup("");
+}
+
+char *drift_field(const json_t *desired, const json_t *live)
+{
+    return first_difference(NULL, NULL, desired, live);
+}

@@ -15,3 +15,5 @@
 
 /* Digest of the projection of `live` (NULL: nothing is there) onto `desired`; see jx_digest. */
 uint64_t drift_digest(const json_t *desired, const json_t *live);
+/* Path of the first field of `desired` that is not so in the projection; NULL when all are. New. */
+char *drift_field(const json_t *desired, const json_t *live);

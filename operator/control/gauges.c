@@ -3,6 +3,7 @@
 
 #include "base/metrics.h"
 #include "base/now.h"
+#include "control/fights.h"
 
 /* Seconds for which the gateway that is not ready for the longest time is not; 0: all are. */
 static double longest_not_ready(const struct store *store)
@@ -20,6 +21,10 @@ static void refresh(void *arg)
     const struct store *store = arg;
     metrics_set(metrics_gauge("meshgateway_gateways", "MeshGateways known.", NULL),
                 HASH_COUNT(store->gateways));
+    metrics_set(metrics_gauge("meshgateway_contested_objects",
+                              "Objects that somebody else keeps changing back.",
+                              NULL),
+                (double)fights_count(store));
     metrics_set(metrics_gauge("meshgateway_gateways_not_ready_longest_seconds",
                               "How long the MeshGateway is not Ready that is so for longest.",
                               NULL),

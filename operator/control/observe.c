@@ -90,6 +90,8 @@ static void measure(struct store_child *child, const json_t *desired, uint64_t d
     child->measured = true;
     child->desired = digest;
     child->projection = drift_digest(desired, object);
+    free(child->drifted);
+    child->drifted = child->projection == digest ? NULL : drift_field(desired, object);
     if (child->kind == &object_deployment)
         child->pods =
             drift_digest(jx_get(desired, "spec.template"), jx_get(object, "spec.template"));
@@ -202,9 +204,12 @@ void observe_applied(struct store_gateway *gw, const struct object_kind *kind, c
         measure(child, body, desired, object);
         set_facts(child, object);
     }
+    uint64_t projection = newest ? child->projection : drift_digest(body, object);
+    child->restless = child->applied && child->applied_desired == desired &&
+                      projection != desired && projection != child->applied_projection;
     child->vouched = desired;
     child->settled = desired;
     child->applied = true;
     child->applied_desired = desired;
-    child->applied_projection = newest ? child->projection : drift_digest(body, object);
+    child->applied_projection = projection;
 }

@@ -7,6 +7,7 @@
 #include "control/certs.h"
 #include "control/facts.h"
 #include "control/failures.h"
+#include "control/fights.h"
 #include "control/holds.h"
 #include "control/meshes.h"
 #include "control/status.h"
@@ -18,10 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
-
-/* A child that is changed back this often within the window is fought over. */
-#define REPAIRS_MAX       10
-#define REPAIRS_WINDOW_MS 60000
 
 /* How far a step of the plan is: waiting, running, over. */
 struct slot {
@@ -157,7 +154,7 @@ static void status_applied(void *arg, const struct kube_reply *reply)
 
 static void write_status(struct pass *pass)
 {
-    const struct store_gateway *gw = record(pass);
+    struct store_gateway *gw = record(pass);
     enum pass_reaction reaction = pass->result.reaction;
     bool settled = reaction == PASS_IN_STEP && !pass->result.again;
     bool told =
@@ -166,6 +163,7 @@ static void write_status(struct pass *pass)
         end(pass);
         return;
     }
+    int64_t fight_ms = fights_tell(gw, &pass->failures);
     AUTO_STRBUF struct strbuf names = STRBUF_INIT(LIMIT_ERROR_BODY);
     tell_list(&pass->plan, PLAN_EFFECT_LEFT, &names);
     failures_sort(&pass->failures);
@@ -173,7 +171,8 @@ static void write_status(struct pass *pass)
     AUTO(certs_told_done) struct certs_told told_of = {.bypass = NULL};
     if (pass->valid)
         certs_tell(pass->context->around->certs, &pass->gw, now, &told_of);
-    pass->result.recheck_ms = told_of.certificates.recheck_ms;
+    int64_t certs_ms = told_of.certificates.recheck_ms;
+    pass->result.recheck_ms = fight_ms && (!certs_ms || fight_ms < certs_ms) ? fight_ms : certs_ms;
     struct status_input input = {.object = pass->object,
                                  .gw = pass->valid ? &pass->gw : NULL,
                                  .problems = &pass->problems,
@@ -243,6 +242,8 @@ static void step_answered(void *arg, const struct plan_step *step, const struct 
     switch (result->outcome) {
     case STEP_DONE:
         pass->plan.steps[i].effect = effect_of(pass, step, result->created);
+        if (record(pass))
+            fights_remember(record(pass), step);
         break;
     case STEP_NOTHING:
         break;
@@ -270,21 +271,6 @@ static void step_answered(void *arg, const struct plan_step *step, const struct 
         break;
     }
     send_ready_steps(pass);
-}
-
-/* Whether the repair limit of a child is used up: somebody changes it back all the time. */
-static bool is_contested(const struct pass *pass, const struct plan_step *step)
-{
-    struct store_gateway *gw = record(pass);
-    struct store_child *child = gw ? store_child_find(gw, step->kind, step->name) : NULL;
-    if (!step->repair || !child)
-        return false;
-    int64_t now = now_ms();
-    if (now - child->repairs_since > REPAIRS_WINDOW_MS) {
-        child->repairs_since = now;
-        child->repairs = 0;
-    }
-    return ++child->repairs > REPAIRS_MAX;
 }
 
 /*
@@ -320,14 +306,15 @@ static void skip(struct pass *pass, size_t i, const char *reason, const char *me
 static void send_step(struct pass *pass, size_t i)
 {
     const struct plan_step *step = &pass->plan.steps[i];
+    struct store_gateway *gw = record(pass);
     bool ends = !pass->options.may_create || pass->result.reaction == PASS_NAMESPACE_ENDS;
     if (ends && step->verb == PLAN_CREATE) {
         skip(pass, i, "NamespaceTerminating", "the namespace is being deleted");
         react(pass, PASS_NAMESPACE_ENDS, NULL);
     } else if (step->verb == PLAN_UNMARK && has_shortfall(pass)) {
         pass->slots[i].over = true;
-    } else if (is_contested(pass, step)) {
-        skip(pass, i, "Contested", "somebody else keeps changing it back; see its managedFields");
+    } else if (gw && fights_hold(gw, step, is_processed(pass))) {
+        pass->slots[i].over = true; /* fights_tell tells why */
         react(pass, PASS_REFUSED, NULL);
     } else {
         pass->slots[i].running = step_start(&pass->step_context, step, step_answered, pass);
@@ -410,6 +397,7 @@ static void begin(void *arg)
         return;
     }
     gw->busy = pass->plan.count > 0;
+    contest_begin(gw->contests);
     pass->slots = xcalloc(pass->plan.count, sizeof(*pass->slots));
     send_ready_steps(pass);
 }

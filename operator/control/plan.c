@@ -93,7 +93,7 @@ static void plan_item(struct plan *plan, const struct templates_item *item, cons
         .verb = child ? PLAN_APPLY : PLAN_CREATE,
         .kind = item->kind,
         .desired = desired,
-        .repair = child && child->owned && child->measured && child->vouched == desired,
+        .repair = child && child->measured && child->vouched == desired,
         .leaves_replicas =
             child && item->kind == &object_deployment && !jx_get(body, "spec.replicas"),
         .rolls = child && item->kind == &object_deployment && rolls(child, body, desired),

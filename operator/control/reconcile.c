@@ -169,6 +169,8 @@ static enum outcome schedule(struct reconcile *r, const char *key, const struct 
         return OUTCOME_ERROR;
     case PASS_REFUSED:
         queue_retry(r->queue, key, result->again ? 0 : REFUSED_RETRY_MIN_MS, REFUSED_RETRY_MAX_MS);
+        if (result->recheck_ms > 0)
+            queue_add_after(r->queue, key, result->recheck_ms);
         return OUTCOME_ERROR;
     case PASS_NAMESPACE_ENDS:
         remember_ending(r, key);

@@ -61,6 +61,7 @@ struct store_gateway *store_put(struct store *store, const json_t *object)
         struct store_child *child;
         LL_FOREACH (gw->children, child)
             child->owned = false;
+        contest_free(&gw->contests);
         gw->busy = false; /* the pass is about the gateway that was */
     }
     store_identify(gw->uid, gw->version, object);
@@ -78,6 +79,7 @@ void store_remove(struct store *store, struct store_gateway *gw)
     while (gw->children)
         store_child_remove(gw, gw->children);
     census_change(&store->census, &gw->census, &(struct census_entry){0});
+    contest_free(&gw->contests);
     HASH_DEL(store->gateways, gw);
     free(gw->text);
     free(gw);
@@ -128,6 +130,7 @@ struct store_child *store_child_put(struct store_gateway *gw, const struct objec
 void store_child_remove(struct store_gateway *gw, struct store_child *child)
 {
     LL_DELETE(gw->children, child);
+    free(child->drifted);
     free(child->facts);
     free(child);
 }

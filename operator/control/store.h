@@ -7,7 +7,7 @@
 #pragma once
 
 #include "control/census.h"
-#include "data/object.h"
+#include "control/contest.h"
 
 #include <uthash.h>
 
@@ -34,9 +34,9 @@ struct store_child {
     bool applied; /* our last apply succeeded, with: */
     uint64_t applied_desired;
     uint64_t applied_projection;
-    int repairs;           /* since repairs_since, to notice a fight */
-    int64_t repairs_since; /* ms, monotonic */
-    char *facts;           /* compact JSON for control/status, see control/facts.h; NULL = none */
+    bool restless; /* that apply was answered with yet another value than the one before it */
+    char *drifted; /* path of the first field that is not as desired; NULL = none */
+    char *facts;   /* compact JSON for control/status, see control/facts.h; NULL = none */
     char name[];
 };
 
@@ -54,7 +54,8 @@ struct store_gateway {
      */
     bool busy;
     struct store_child *children;
-    char key[]; /* "namespace/name" */
+    struct contest *contests; /* over children; see control/contest.h */
+    char key[];               /* "namespace/name" */
 };
 
 struct store {

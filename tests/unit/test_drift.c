@@ -98,4 +98,31 @@ START_TEST(projection_of_nothing)
 }
 END_TEST
 
-UNIT_MAIN("drift", projection_tells_drift, projection_of_nothing)
+static const struct {
+    const char *desired, *live, *path;
+} paths[] = {
+    {"{'a':1}", "{'a':1,'b':2}", NULL},
+    {"{'a':1,'b':{'c':'x'}}", "{'a':1,'b':{'c':'y'}}", "b.c"},
+    {"{'b':{'c':'x'}}", "{}", "b"},
+    {"{'b':{'c':'x'}}", "{'b':'x'}", "b"},
+    {"{'containers':[{'name':'p','image':'x'}]}",
+     "{'containers':[{'name':'o'},{'name':'p','image':'y'}]}",
+     "containers[p].image"},
+    {"{'containers':[{'name':'p'}]}", "{'containers':[{'name':'o'}]}", "containers[p]"},
+    {"{'ports':[{'port':80,'targetPort':1}]}", "{'ports':[{'port':80}]}", "ports[0].targetPort"},
+    {"{'args':['a']}", "{'args':['a','b']}", "args"},
+    {"{'args':[['a']]}", "{'args':[['b']]}", "args[0][0]"},
+};
+
+START_TEST(the_first_difference_has_a_path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        json_auto_t *desired = parse(paths[i].desired);
+        json_auto_t *live = parse(paths[i].live);
+        AUTO_FREE char *path = drift_field(desired, live);
+        ck_assert_pstr_eq(path, paths[i].path);
+    }
+}
+END_TEST
+
+UNIT_MAIN("drift", projection_tells_drift, projection_of_nothing, the_first_difference_has_a_path)
