@@ -20,6 +20,7 @@ struct item {
     struct loop_timer *timer; /* NULL until it is delayed for the first time */
     int64_t ready_at;         /* of the timer, 0 = not running */
     int64_t since;            /* waiting or in work since, ms */
+    int64_t held_until;       /* see queue_hold */
     int failures;
     enum queue_priority priority;
     bool waiting;
@@ -149,9 +150,16 @@ static void free_if_idle(struct item *item)
         free_item(item);
 }
 
+static void add_after(struct item *item, int64_t delay_ms);
+
 static void wait_now(struct item *item, enum queue_priority priority)
 {
     struct queue *q = item->queue;
+    int64_t held_ms = item->held_until - now_ms();
+    if (held_ms > 0 && !item->in_work) {
+        add_after(item, held_ms);
+        return;
+    }
     if (item->ready_at) {
         loop_timer_stop(item->timer);
         item->ready_at = 0;
@@ -221,6 +229,11 @@ void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t mos
     metrics_add(q->adds, 1);
     metrics_add(q->retries, 1);
     add_after(item, delay + rnd_between(0, delay / 5));
+}
+
+void queue_hold(struct queue *q, const char *key, int64_t least_ms)
+{
+    find_or_new(q, key)->held_until = now_ms() + least_ms;
 }
 
 void queue_forget(struct queue *q, const char *key)

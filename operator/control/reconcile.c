@@ -154,6 +154,8 @@ static void log_failure(const char *key, const struct pass_result *result)
 /* The one place that says when a key is tried again. */
 static enum outcome schedule(struct reconcile *r, const char *key, const struct pass_result *result)
 {
+    if (result->retry_ms > 0)
+        queue_hold(r->queue, key, result->retry_ms);
     switch (result->reaction) {
     case PASS_IN_STEP:
         if (result->again) {
@@ -165,7 +167,7 @@ static enum outcome schedule(struct reconcile *r, const char *key, const struct 
             queue_add_after(r->queue, key, result->recheck_ms);
         return OUTCOME_SUCCESS;
     case PASS_TRANSIENT:
-        queue_retry(r->queue, key, result->retry_ms, QUEUE_BACKOFF_MAX_MS);
+        queue_retry(r->queue, key, 0, QUEUE_BACKOFF_MAX_MS);
         return OUTCOME_ERROR;
     case PASS_REFUSED:
         queue_retry(r->queue, key, result->again ? 0 : REFUSED_RETRY_MIN_MS, REFUSED_RETRY_MAX_MS);

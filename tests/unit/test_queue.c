@@ -147,6 +147,30 @@ START_TEST(waking_ends_back_off_only)
 }
 END_TEST
 
+/* A server that is overloaded must not be asked again because something else happened. */
+START_TEST(nothing_ends_a_pause_that_was_asked_for)
+{
+    set_up();
+    queue_add(q, "a", QUEUE_NORMAL);
+    const char *key = queue_get(q, NULL);
+    queue_add(q, "a", QUEUE_NORMAL);
+    queue_hold(q, key, 50);
+    queue_retry(q, key, 0, QUEUE_BACKOFF_MAX_MS);
+    queue_done(q, key);
+    int64_t began = now_ms();
+    queue_add(q, "a", QUEUE_NORMAL);
+    queue_add_after(q, "a", 1);
+    queue_wake(q);
+    ck_assert_ptr_null(queue_get(q, NULL));
+    while (!(key = queue_get(q, NULL)))
+        loop_run(loop);
+    ck_assert_int_ge(now_ms() - began, 45);
+    queue_forget(q, key);
+    queue_done(q, key);
+    tear_down();
+}
+END_TEST
+
 /* What the registry was told to ask is gone; the series stay. */
 START_TEST(metrics_outlive_it)
 {
@@ -164,4 +188,4 @@ END_TEST
 
 UNIT_MAIN("queue", coalesces_and_serialises, only_passes_that_do_not_end_stall_it,
           an_edit_overtakes_the_background, retries_later_and_forgets, an_addition_ends_the_wait,
-          metrics_outlive_it, waking_ends_back_off_only)
+          metrics_outlive_it, waking_ends_back_off_only, nothing_ends_a_pause_that_was_asked_for)
