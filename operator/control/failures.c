@@ -77,8 +77,10 @@ enum pass_reaction failures_reaction(const struct err *err)
         return PASS_IN_STEP;
     case ERR_INVALID:
     case ERR_NOT_FOUND:
-    case ERR_DENIED:
         return PASS_REFUSED;
+    case ERR_DENIED:
+        /* A token that has ended; the next request has the new one. */
+        return err->http == 401 ? PASS_TRANSIENT : PASS_REFUSED;
     case ERR_CONFLICT:
     case ERR_GONE:
     case ERR_THROTTLED:
