@@ -365,10 +365,17 @@ void credentials_cancel(struct credentials *c, credentials_cb *cb, void *arg)
         take_back(&c->waiters, cb, arg);
 }
 
+void credentials_doubted(struct credentials *c)
+{
+    /* A read that is due soon anyway is one that waits for a change to settle, or for a file. */
+    if (c->tls_due_ms > now_ms() + SETTLE_MS)
+        c->tls_due_ms = 0;
+}
+
 void credentials_rejected(struct credentials *c)
 {
     c->token_due_ms = 0;
-    c->tls_due_ms = 0;
+    credentials_doubted(c);
     struct plugin *plugin = &c->plugin;
     if (plugin->fetched_ms < 0 || plugin->run)
         return;

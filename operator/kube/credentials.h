@@ -3,8 +3,8 @@
  * Who we are to the API server, kept fresh. Made from a kubeconfig or the files of a pod.
  *   - A token file is read again when what we have is older than 50 s, and at once after a 401: the
  *     kubelet swaps projected tokens, so it is opened by its path each time.
- *   - CA, client certificate and key files are read again every 5 minutes and after a 401. Inline
- *     data is fixed.
+ *   - CA, client certificate and key files are read again every 5 minutes, after a 401 and after a
+ *     request without an answer. Inline data is fixed.
  *   - An exec plugin runs again shortly before its credential expires and after a 401; once for
  *     all who wait, and with back-off when it fails or what it gives is rejected.
  * What is empty, missing or not of its kind never replaces what worked before.
@@ -47,3 +47,5 @@ void credentials_wait(struct credentials *credentials, credentials_cb *cb, void 
 void credentials_cancel(struct credentials *credentials, credentials_cb *cb, void *arg);
 /* The server said 401: what we have may be stale. */
 void credentials_rejected(struct credentials *credentials);
+/* No answer came: perhaps one of us does not know the other's new certificate. */
+void credentials_doubted(struct credentials *credentials);

@@ -121,6 +121,8 @@ static void on_done(void *arg, struct http_request *request, const struct http_r
     set_error(call, request, from, &reply.err);
     if (from->status == 401)
         credentials_rejected(call->session->credentials);
+    else if (from->status == 0)
+        credentials_doubted(call->session->credentials);
     call->request.done(call->request.arg, &reply);
     call_free(call);
 }
@@ -201,6 +203,8 @@ static void on_credential(void *arg, const struct credential *credential, const 
         return;
     }
     struct session_reply reply = {.body = "", .err = *err};
+    /* Invalid is the plugin or the file, which may be mended, not what was asked for. */
+    reply.err.kind = ERR_UNAVAILABLE;
     call->request.done(call->request.arg, &reply);
     call_free(call);
 }

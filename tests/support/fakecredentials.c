@@ -74,6 +74,11 @@ void credentials_rejected(struct credentials *credentials)
     credentials->rejected++;
 }
 
+void credentials_doubted(struct credentials *credentials)
+{
+    credentials->doubted++;
+}
+
 void fakecredentials_answer(struct credentials *credentials)
 {
     loop_timer_start(credentials->timer, 0);

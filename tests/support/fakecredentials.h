@@ -10,6 +10,7 @@ struct credentials {
     bool absent;    /* credentials_get() has none: callers wait */
     struct err err; /* what who waits gets; ERR_NONE: the credential */
     int rejected;   /* how often the server said 401 */
+    int doubted;    /* how often no answer came */
     struct loop_timer *timer;
     struct fakecredentials_wait {
         credentials_cb *cb;

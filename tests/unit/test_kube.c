@@ -272,6 +272,7 @@ START_TEST(test_request_deadline)
     trace_until(&f.trace, "done", 2);
     ck_assert_ptr_nonnull(strstr(f.trace.text.text, "0 unavailable Timeout 0 "));
     ck_assert_ptr_nonnull(strstr(f.trace.text.text, "200 unavailable Timeout 0 "));
+    ck_assert_int_eq(f.credentials->doubted, 1);
     tear_down(&f);
 }
 END_TEST
@@ -289,6 +290,7 @@ START_TEST(test_credentials)
     trace_until(&f.trace, "done", 1);
     trace_check(&f.trace, "401 denied Unauthorized 0 Unauthorized\ndone\n");
     ck_assert_int_eq(f.credentials->rejected, 1);
+    ck_assert_int_eq(f.credentials->doubted, 0);
     f.credentials->absent = true;
     get(&f, "a");
     struct kube_call *cancelled = get(&f, "b");
@@ -298,12 +300,12 @@ START_TEST(test_credentials)
     fakecredentials_answer(f.credentials);
     trace_until(&f.trace, "done", 1);
     trace_check(&f.trace, "200 none - 0 7\ndone\n");
-    err_set(&f.credentials->err, ERR_DENIED, "the plugin failed");
+    err_set(&f.credentials->err, ERR_INVALID, "the plugin failed");
     get(&f, "a");
     trace_linger(&f.trace, 20);
     fakecredentials_answer(f.credentials);
     trace_until(&f.trace, "done", 1);
-    trace_check(&f.trace, "0 denied - 0 the plugin failed\ndone\n");
+    trace_check(&f.trace, "0 unavailable - 0 the plugin failed\ndone\n");
     tear_down(&f);
 }
 END_TEST
