@@ -58,9 +58,9 @@ const char *failures_reason(const struct err *err)
         return "NotServed";
     case ERR_UNAVAILABLE:
     case ERR_THROTTLED:
+    case ERR_CONFLICT:
         return "ApplyFailed";
     case ERR_NONE:
-    case ERR_CONFLICT:
     case ERR_GONE:
     case ERR_INTERNAL:
         break;

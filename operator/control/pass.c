@@ -231,6 +231,12 @@ static enum plan_effect effect_of(const struct pass *pass, const struct plan_ste
     return step->repair ? PLAN_EFFECT_REPAIRED : PLAN_EFFECT_NONE;
 }
 
+static void fail_step(struct pass *pass, const struct plan_step *step, const struct err *err)
+{
+    failures_add(&pass->failures, step, failures_reason(err), err->msg);
+    react(pass, failures_reaction(err), err);
+}
+
 static void send_ready_steps(struct pass *pass);
 
 static void step_answered(void *arg, const struct plan_step *step, const struct step_result *result)
@@ -250,6 +256,9 @@ static void step_answered(void *arg, const struct plan_step *step, const struct 
     case STEP_AGAIN:
         pass->plan.steps[i].effect = result->taken_over ? PLAN_EFFECT_TAKEN_OVER : PLAN_EFFECT_NONE;
         pass->result.again = true;
+        /* Once more helps against a race, and not against admission that denies with 409. */
+        if (result->err.kind == ERR_CONFLICT && pass->options.tell_transient)
+            fail_step(pass, step, &result->err);
         break;
     case STEP_FOREIGN:
         failures_add(&pass->failures,
@@ -266,8 +275,7 @@ static void step_answered(void *arg, const struct plan_step *step, const struct 
             pass->left_over = true;
             break;
         }
-        failures_add(&pass->failures, step, failures_reason(&result->err), result->err.msg);
-        react(pass, failures_reaction(&result->err), &result->err);
+        fail_step(pass, step, &result->err);
         break;
     }
     send_ready_steps(pass);

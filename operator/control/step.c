@@ -14,9 +14,10 @@ struct step {
     struct kube_call *call;
     step_done *done;
     void *arg;
-    bool released;   /* what excludes our fields was taken away, once */
-    bool tracked;    /* the server was made to say who owns what, once */
-    bool taken_over; /* the object's fields are no longer the original operator's */
+    bool released;       /* what excludes our fields was taken away, once */
+    bool tracked;        /* the server was made to say who owns what, once */
+    bool taken_over;     /* the object's fields are no longer the original operator's */
+    struct err conflict; /* why it cannot be created */
 };
 
 static void finish(struct step *step, enum step_outcome outcome, const struct kube_reply *reply)
@@ -128,7 +129,10 @@ static void existing_read(void *arg, const struct kube_reply *reply)
     struct step *step = arg;
     const struct meshgateway *gw = step->context->gw;
     if (reply->err.kind == ERR_NOT_FOUND) {
-        finish(step, STEP_AGAIN, reply);
+        /* It was deleted just now; or the conflict is admission's word for no. */
+        struct kube_reply conflict = *reply;
+        conflict.err = step->conflict;
+        finish(step, STEP_AGAIN, &conflict);
         return;
     }
     if (reply->err.kind) {
@@ -174,6 +178,7 @@ static void create_answered(void *arg, const struct kube_reply *reply)
 {
     struct step *step = arg;
     if (reply->err.kind == ERR_CONFLICT) {
+        step->conflict = reply->err;
         send_read(step);
     } else if (reply->err.kind) {
         finish(step, STEP_FAILED, reply);

@@ -15,7 +15,8 @@ struct step;
 enum step_outcome {
     STEP_DONE,    /* as planned */
     STEP_NOTHING, /* there was nothing to clear away */
-    STEP_AGAIN, /* the object is not what the plan believed; the record is corrected: plan again */
+    STEP_AGAIN,   /* the object is not what the plan believed; the record is corrected: plan again.
+                     err is what showed it, if an error did */
     STEP_FOREIGN, /* an object of this name exists and is somebody else's; it was not touched */
     STEP_FAILED,  /* see err */
 };

@@ -223,6 +223,30 @@ START_TEST(a_takeover_that_lost_the_race_is_tried_again)
 }
 END_TEST
 
+/* Admission may answer as if there were an object. */
+START_TEST(a_conflict_with_nothing_is_told_in_the_end)
+{
+    for (int told = 0; told < 2; told++) {
+        set_up();
+        store_child_remove(gw, store_child_find(gw, &object_service, "gw"));
+        json_auto_t *denial = cluster_json("{'kind':'Status','code':409,'message':'not today'}");
+        json_auto_t *object = store_object(gw);
+        answer("409 Conflict", denial);
+        answer("404 Not Found", NULL);
+        answer("200 OK", object);
+        const struct pass_options options = {.may_create = true, .tell_transient = told};
+        pass_start(&context, gw, &options, on_done, NULL);
+        loop_run(loop);
+        ck_assert_int_eq(result.reaction, told ? PASS_TRANSIENT : PASS_IN_STEP);
+        ck_assert(result.again);
+        ck_assert_uint_eq(fakeserver_requests(server), told ? 3 : 2);
+        if (told)
+            ck_assert_ptr_nonnull(strstr(fakeserver_request(server, 2), "Service gw: not today"));
+        tear_down();
+    }
+}
+END_TEST
+
 /* The Deployment was taken over and has replaced its pods. */
 static void set_up_taken_over(void)
 {
@@ -296,5 +320,6 @@ END_TEST
 
 UNIT_MAIN("pass", a_written_status_ends_it, an_edit_that_the_status_shows_is_not_lost,
           an_old_answer_does_not_revive_a_child, cancel_ends_it_at_any_moment,
-          a_takeover_that_lost_the_race_is_tried_again, the_mark_goes_when_nothing_is_left,
-          the_mark_stays_while_something_may_be_left, the_status_of_another_is_taken_away)
+          a_takeover_that_lost_the_race_is_tried_again, a_conflict_with_nothing_is_told_in_the_end,
+          the_mark_goes_when_nothing_is_left, the_mark_stays_while_something_may_be_left,
+          the_status_of_another_is_taken_away)
