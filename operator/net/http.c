@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utlist.h>
 
 /* A connection without an answer for this long is dead, also while it is idle (tcp(7)). */
@@ -40,6 +41,7 @@ struct http {
     struct curl_slist *connect_to;
     char *proxy; /* NULL: environment, "": none */
     bool secure, insecure_skip_tls_verify, http2;
+    bool abandoned;
     int connect_timeout_ms;
     struct lane *lanes;
     struct loop_timer *sweep; /* frees lanes, which their own last request cannot do */
@@ -81,6 +83,9 @@ static void set_curl_error(const struct http_request *request, CURLcode code, st
                 host,
                 number ? strerror((int)number) : curl_easy_strerror(code));
         snprintf(err->reason, sizeof(err->reason), "CannotConnect");
+    } else if (code == CURLE_ABORTED_BY_CALLBACK) { /* before_request() */
+        err_set(err, ERR_UNAVAILABLE, "%s: not sent", host);
+        snprintf(err->reason, sizeof(err->reason), "NotSent");
     } else if (code == CURLE_URL_MALFORMAT) {
         err_set(err, ERR_INVALID, "%s: %s", host, text);
     } else {
@@ -209,6 +214,22 @@ static curl_socket_t open_socket(void *arg UNUSED, curlsocktype purpose UNUSED,
     return fd;
 }
 
+static int close_socket(void *arg, curl_socket_t fd)
+{
+    const struct http *http = arg;
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0}; /* socket(7) */
+    if (http->abandoned)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    return close(fd);
+}
+
+static int before_request(void *arg, char *ip UNUSED, char *local_ip UNUSED, int port UNUSED,
+                          int local_port UNUSED)
+{
+    const struct http_message *message = arg;
+    return message->may_send(message->arg) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 /* The lane's text outlives all its requests: no copy for each. */
 static void set_blob(CURL *easy, CURLoption option, char *text)
 {
@@ -225,6 +246,8 @@ static void set_connection(CURL *easy, const struct http *http, const struct lan
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a cancel does not wait for a slow resolver */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -277,6 +300,10 @@ static void set_message(struct http_request *request, const struct http_message 
     if (message->gzip)
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)message->total_ms);
+    if (message->may_send) {
+        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+        curl_easy_setopt(easy, CURLOPT_PREREQDATA, &request->message);
+    }
 }
 
 struct http_request *http_send(struct http *http, const struct http_message *message)
@@ -358,6 +385,11 @@ void http_set_identity(struct http *http, const struct http_identity *identity)
     loop_timer_start(http->sweep, 0);
 }
 
+void http_abandon(struct http *http)
+{
+    http->abandoned = true;
+}
+
 const char *http_host(const struct http *http)
 {
     return http->host;
@@ -429,10 +461,10 @@ static int set_server(struct http *http, CURLU *url, const struct http_options *
 struct http *http_new(struct loop *loop, const struct http_options *options, struct err *err)
 {
     struct http *http = xcalloc(1, sizeof(*http));
-    http->loop = loop;
-    http->insecure_skip_tls_verify = options->insecure_skip_tls_verify;
-    http->http2 = options->http2;
-    http->connect_timeout_ms = options->connect_timeout_ms;
+    *http = (struct http){.loop = loop,
+                          .insecure_skip_tls_verify = options->insecure_skip_tls_verify,
+                          .http2 = options->http2,
+                          .connect_timeout_ms = options->connect_timeout_ms};
     http->sweep = loop_timer_new(loop, sweep_lanes, http);
     CURLU *url = curl_url();
     if (!url)

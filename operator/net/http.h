@@ -50,6 +50,11 @@ struct http_message {
     int idle_ms;     /* longest time without a byte; 0: no limit */
     size_t max_body; /* a longer body of a 2xx answer is an error; others are cut */
 
+    /*
+     * Asked when the connection stands, right before the first byte of the request leaves. False:
+     * it does not, and `done` gets ERR_UNAVAILABLE with the reason "NotSent". May be NULL.
+     */
+    bool (*may_send)(void *arg);
     /* The headers of the answer are here; may be NULL. */
     void (*on_start)(void *arg, struct http_request *request, int status);
     /* Parts of a 2xx body as they come; NULL: collected for `done`. Other bodies always are. */
@@ -67,6 +72,11 @@ void http_free(struct http *http);
  * of the old one are not used again and closed.
  */
 void http_set_identity(struct http *http, const struct http_identity *identity);
+/*
+ * From now on a connection that is closed takes with it what the kernel has not delivered yet; else
+ * the kernel goes on trying, even when the process has ended.
+ */
+void http_abandon(struct http *http);
 /* "host:port" of the server. */
 const char *http_host(const struct http *http);
 /* Whether the server is reached over TLS, so that credentials may be sent. */

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+/* 0 comes first; events that say nothing get the middle one, rounded down: 1 (event.h). */
+#define PRIORITIES 2
+
 struct loop {
     struct event_base *base;
     bool stopped;
@@ -29,7 +32,7 @@ struct loop *loop_new(void)
     /* TLS libraries write with plain write(2): a peer that left must be an error, not a signal. */
     signal(SIGPIPE, SIG_IGN);
     struct event_base *base = event_base_new();
-    if (!base)
+    if (!base || event_base_priority_init(base, PRIORITIES) < 0)
         abort();
     struct loop *loop = xcalloc(1, sizeof(*loop));
     loop->base = base;
@@ -92,6 +95,12 @@ void loop_timer_start(struct loop_timer *timer, int64_t delay_ms)
     assert(delay_ms >= 0);
     const struct timeval delay = {.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000};
     if (evtimer_add(timer->event, &delay) < 0)
+        abort();
+}
+
+void loop_timer_put_first(struct loop_timer *timer)
+{
+    if (event_priority_set(timer->event, 0) < 0)
         abort();
 }
 

@@ -30,6 +30,8 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_cb *cb, void *arg);
 /* Fires once, delay_ms from now (0 = on the next turn of the loop); replaces an earlier deadline.
  */
 void loop_timer_start(struct loop_timer *timer, int64_t delay_ms);
+/* Of all that is due at the same time, this timer comes first; call it before it is started. */
+void loop_timer_put_first(struct loop_timer *timer);
 void loop_timer_stop(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer *timer);
 
