@@ -26,6 +26,11 @@ int64_t now_ms(void)
     return now_us() / 1000;
 }
 
+int64_t now_boot_ms(void)
+{
+    return fake_mono_ms >= 0 ? fake_mono_ms : clock_us(CLOCK_BOOTTIME) / 1000;
+}
+
 int64_t now_wall_us(void)
 {
     return fake_wall_us >= 0 ? fake_wall_us : clock_us(CLOCK_REALTIME);

@@ -11,6 +11,11 @@
 int64_t now_ms(void);
 /* Microseconds of the monotonic clock, for measuring. */
 int64_t now_us(void);
+/*
+ * Milliseconds of a monotonic clock that goes on while the machine is suspended, which that of
+ * now_ms() does not: for what others do meanwhile.
+ */
+int64_t now_boot_ms(void);
 /* Microseconds since 1970 of the wall clock. */
 int64_t now_wall_us(void);
 

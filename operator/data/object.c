@@ -21,6 +21,7 @@ const struct object_kind object_issuer = {"cert-manager.io", "v1", "issuers", "I
 const struct object_kind object_certificate = {
     "cert-manager.io", "v1", "certificates", "Certificate"};
 const struct object_kind object_event = {"events.k8s.io", "v1", "events", "Event"};
+const struct object_kind object_lease = {"coordination.k8s.io", "v1", "leases", "Lease"};
 const struct object_kind object_config_map = {"", "v1", "configmaps", "ConfigMap"};
 const struct object_kind object_ns = {"", "v1", "namespaces", "Namespace"};
 const struct object_kind object_pod = {"", "v1", "pods", "Pod"};

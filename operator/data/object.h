@@ -24,6 +24,7 @@ extern const struct object_kind object_virtual_service;
 extern const struct object_kind object_issuer;
 extern const struct object_kind object_certificate;
 extern const struct object_kind object_event;
+extern const struct object_kind object_lease;
 extern const struct object_kind object_config_map;
 extern const struct object_kind object_ns;
 extern const struct object_kind object_pod;
