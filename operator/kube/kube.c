@@ -46,6 +46,8 @@ struct kube {
     struct loop_timer *turn;      /* starts what waits */
     struct kube_call *waiting[2]; /* [1]: in the background */
     int inflight, max_inflight;
+    bool (*may_write)(void *arg); /* NULL: always */
+    void *fence;
 };
 
 static void call_free(struct kube_call *call)
@@ -60,6 +62,11 @@ static struct kube_call *next_waiting(const struct kube *kube)
     return kube->waiting[0] ? kube->waiting[0] : kube->waiting[1];
 }
 
+static bool is_write(const struct kube_call *call)
+{
+    return strcmp(call->method, "GET") != 0;
+}
+
 static void on_reply(void *arg, const struct session_reply *from)
 {
     struct kube_call *call = arg;
@@ -67,9 +74,8 @@ static void on_reply(void *arg, const struct session_reply *from)
     struct kube_reply reply = {.http = from->http, .err = from->err};
     json_auto_t *object = NULL;
     if (reply.err.kind == ERR_NONE) {
-        bool whole = strcmp(call->method, "GET") == 0;
-        object = whole ? decode_json(from->body, from->len, &reply.err)
-                       : decode_object(from->body, from->len, &reply.err);
+        object = is_write(call) ? decode_object(from->body, from->len, &reply.err)
+                                : decode_json(from->body, from->len, &reply.err);
         if (!object) {
             err_wrap(&reply.err, "answer of the API server");
             reply.err.http = from->http;
@@ -81,6 +87,12 @@ static void on_reply(void *arg, const struct session_reply *from)
     call_free(call);
     if (next_waiting(kube))
         loop_timer_start(kube->turn, 0);
+}
+
+static bool may_send(void *arg)
+{
+    const struct kube_call *call = arg;
+    return call->kube->may_write(call->kube->fence);
 }
 
 static void fail(struct kube_call *call)
@@ -111,6 +123,7 @@ static void pump(void *arg)
                              .total_ms = session_timing(kube->session)->request,
                              .gzip = call->is_list,
                              .max_body = call->is_list ? LIMIT_LIST_BODY : LIMIT_RESPONSE_BODY,
+                             .may_send = kube->may_write && is_write(call) ? may_send : NULL,
                              .done = on_reply,
                              .arg = call,
                          });
@@ -142,6 +155,10 @@ static void set_verb(struct kube_call *call, const struct kube_request *request)
         return;
     case KUBE_CREATE:
         call->method = "POST";
+        call->content_type = "application/json";
+        return;
+    case KUBE_UPDATE:
+        call->method = "PUT";
         call->content_type = "application/json";
         return;
     case KUBE_DELETE:
@@ -252,6 +269,22 @@ void kube_free(struct kube *kube)
     session_free(kube->session);
     loop_timer_free(kube->turn);
     free(kube);
+}
+
+void kube_set_fence(struct kube *kube, bool (*may_write)(void *arg), void *arg)
+{
+    kube->may_write = may_write;
+    kube->fence = arg;
+}
+
+void kube_keep_managers(struct kube *kube, bool keep)
+{
+    session_keep_managers(kube->session, keep);
+}
+
+void kube_abandon(struct kube *kube)
+{
+    session_abandon(kube->session);
 }
 
 struct session *kube_session(struct kube *kube)

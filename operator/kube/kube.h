@@ -51,6 +51,7 @@ enum kube_verb {
     KUBE_APPLY,  /* server-side apply, force; body: the whole intent */
     KUBE_PATCH,  /* JSON merge patch (RFC 7386) */
     KUBE_CREATE, /* POST to the collection */
+    KUBE_UPDATE, /* PUT; body: the object as it was read, changed: fails if it has changed since */
     KUBE_DELETE, /* background propagation */
 };
 
@@ -97,5 +98,24 @@ void kube_free(struct kube *kube);
 struct kube_call *kube_call(struct kube *kube, const struct kube_request *request, kube_done *done,
                             void *arg);
 void kube_cancel(struct kube_call *call);
+/*
+ * The fence of a process that may lose the right to write: `may_write` is asked right before a
+ * request that writes leaves, after all waiting for a turn, credentials and a connection. False: it
+ * fails with the reason "NotSent". May not cancel or free anything. NULL: no fence.
+ *
+ * A request that has left is out of its reach: what is on its way when the process stops is
+ * cancelled with it, see kube_abandon().
+ */
+void kube_set_fence(struct kube *kube, bool (*may_write)(void *arg), void *arg);
+/*
+ * Whether watches give metadata.managedFields with every object: for a process that looks on while
+ * another one writes. Costs the reading of as much again.
+ */
+void kube_keep_managers(struct kube *kube, bool keep);
+/*
+ * Before kube_free() of a process that lost the right to write: its connections are reset, so that
+ * the kernel does not deliver later what a broken network has held back.
+ */
+void kube_abandon(struct kube *kube);
 /* For files of kube/ only. */
 struct session *kube_session(struct kube *kube);

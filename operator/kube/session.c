@@ -19,6 +19,7 @@ struct session {
     struct credentials *credentials;
     const struct kube_timing *timing;
     struct http *http;
+    bool keeps_managers;
     bool identified; /* http has the identity of tls_generation */
     uint64_t tls_generation;
     char *user_agent;   /* header line */
@@ -79,6 +80,12 @@ static void on_data(void *arg, struct http_request *request UNUSED, const char *
     const struct session_call *call = arg;
     if (call->good)
         call->request.on_data(call->request.arg, data, len);
+}
+
+static bool may_send(void *arg)
+{
+    const struct session_call *call = arg;
+    return call->request.may_send(call->request.arg);
 }
 
 static void set_error(struct session_call *call, const struct http_request *request,
@@ -188,6 +195,7 @@ static void call_send(struct session_call *call, const struct credential *creden
                                .total_ms = request->total_ms,
                                .idle_ms = request->idle_ms,
                                .max_body = request->max_body,
+                               .may_send = request->may_send ? may_send : NULL,
                                .on_start = on_start,
                                .on_data = request->on_data ? on_data : NULL,
                                .done = on_done,
@@ -312,4 +320,19 @@ struct loop *session_loop(const struct session *session)
 const struct kube_timing *session_timing(const struct session *session)
 {
     return session->timing;
+}
+
+void session_keep_managers(struct session *session, bool keep)
+{
+    session->keeps_managers = keep;
+}
+
+bool session_keeps_managers(const struct session *session)
+{
+    return session->keeps_managers;
+}
+
+void session_abandon(struct session *session)
+{
+    http_abandon(session->http);
 }

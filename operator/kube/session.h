@@ -29,6 +29,8 @@ struct session_request {
     int total_ms, idle_ms; /* as in net/http.h */
     size_t max_body;
 
+    bool (*may_send)(void *arg); /* as in net/http.h */
+
     /* Of a good answer only; NULL: collected for `done`. */
     void (*on_start)(void *arg);
     void (*on_data)(void *arg, const char *data, size_t len);
@@ -41,6 +43,10 @@ struct session *session_new(struct loop *loop, struct credentials *credentials,
 void session_free(struct session *session);
 struct loop *session_loop(const struct session *session);
 const struct kube_timing *session_timing(const struct session *session);
+/* As of kube.h; watches ask. */
+void session_keep_managers(struct session *session, bool keep);
+bool session_keeps_managers(const struct session *session);
+void session_abandon(struct session *session);
 
 /* Never NULL; borrowed until `done` returned or session_cancel(). */
 struct session_call *session_send(struct session *session, const struct session_request *request);

@@ -281,7 +281,8 @@ static void on_line(struct watch *watch, const char *line, size_t len)
     struct err err;
     if (len == 0)
         return;
-    if (decode_event(line, len, watch->phase == PHASE_SYNCING, &event, &err) < 0) {
+    bool whole = watch->phase == PHASE_SYNCING || session_keeps_managers(watch->session);
+    if (decode_event(line, len, whole, &event, &err) < 0) {
         on_bad_line(watch, &err);
         return;
     }
@@ -470,14 +471,11 @@ struct watch *watch_new(struct kube *kube, const struct object_kind *kind,
                         const struct kube_scope *scope, const struct watch_sink *sink, void *arg)
 {
     struct watch *watch = xcalloc(1, sizeof(*watch));
-    watch->session = kube_session(kube);
+    *watch = (struct watch){.session = kube_session(kube), .kind = kind, .sink = sink, .arg = arg};
     watch->timing = session_timing(watch->session);
     watch->backoff = (struct backoff){.min_ms = watch->timing->backoff_min,
                                       .max_ms = watch->timing->backoff_max};
-    watch->kind = kind;
     kube_scope_copy(scope, &watch->scope);
-    watch->sink = sink;
-    watch->arg = arg;
     lines_init(&watch->lines, LIMIT_WATCH_LINE);
     watch->timer = loop_timer_new(session_loop(watch->session), on_time, watch);
     loop_timer_start(watch->timer, 0);

@@ -18,7 +18,8 @@ struct watch_sink {
     void (*begin)(void *arg);
     /*
      * Added or changed; also again what was known. The object is the callee's to read only. Its
-     * metadata.managedFields are there between begin() and synced(), else empty.
+     * metadata.managedFields are there between begin() and synced(), and after
+     * kube_keep_managers(); else empty.
      */
     void (*object)(void *arg, json_t *object);
     /* Deleted, or no longer matching the selector; the last known state. */
