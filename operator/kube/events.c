@@ -32,6 +32,9 @@ struct sending {
 struct events {
     struct loop *loop;
     struct loop_timer *sweep;
+    struct loop_timer *over; /* tells that all is flushed */
+    loop_cb *flushed;        /* NULL: nobody waits for that */
+    void *flushed_arg;
     struct kube *kube;
     char *controller;
     char *instance;
@@ -50,6 +53,12 @@ static void sweep(void *arg)
     loop_timer_start(events->sweep, SWEEP_MS);
 }
 
+static void on_over(void *arg)
+{
+    const struct events *events = arg;
+    events->flushed(events->flushed_arg);
+}
+
 struct events *events_new(struct loop *loop, struct kube *kube, const char *controller,
                           const char *instance)
 {
@@ -62,13 +71,17 @@ struct events *events_new(struct loop *loop, struct kube *kube, const char *cont
     events->retry_ms = RETRY_MS;
     events->sweep = loop_timer_new(loop, sweep, events);
     loop_timer_start(events->sweep, SWEEP_MS);
+    events->over = loop_timer_new(loop, on_over, events);
     return events;
 }
 
 static void free_sending(struct sending *sending)
 {
-    DL_DELETE(sending->events->sending, sending);
-    sending->events->pending--;
+    struct events *events = sending->events;
+    DL_DELETE(events->sending, sending);
+    events->pending--;
+    if (events->flushed && events->pending == 0)
+        loop_timer_start(events->over, 0);
     loop_timer_free(sending->retry);
     json_decref(sending->body);
     free(sending->ns);
@@ -89,9 +102,25 @@ void events_free(struct events *events)
     }
     eventcache_free(events->cache);
     loop_timer_free(events->sweep);
+    loop_timer_free(events->over);
     free(events->controller);
     free(events->instance);
     free(events);
+}
+
+void events_flush(struct events *events, loop_cb *done, void *arg)
+{
+    events->flushed = done;
+    events->flushed_arg = arg;
+    loop_timer_stop(events->sweep);
+    struct sending *sending, *next;
+    DL_FOREACH_SAFE(events->sending, sending, next)
+    {
+        if (!sending->call)
+            free_sending(sending);
+    }
+    if (events->pending == 0)
+        loop_timer_start(events->over, 0);
 }
 
 void events_retry_after(struct events *events, int ms)
@@ -108,7 +137,8 @@ static void sent(void *arg, const struct kube_reply *reply)
     struct sending *sending = arg;
     struct events *events = sending->events;
     sending->call = NULL;
-    if (reply->err.kind == ERR_UNAVAILABLE && !reply->err.http && ++sending->tries < TRIES_MAX) {
+    bool lost = reply->err.kind == ERR_UNAVAILABLE && !reply->err.http;
+    if (lost && !events->flushed && ++sending->tries < TRIES_MAX) {
         loop_timer_start(sending->retry,
                          rnd_between(events->retry_ms, events->retry_ms + events->retry_ms / 4));
         return;

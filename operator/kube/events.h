@@ -22,6 +22,11 @@ struct events_about {
 /* controller: "example.com/name"; instance: of this process. Both are copied. */
 struct events *events_new(struct loop *loop, struct kube *kube, const char *controller,
                           const char *instance);
+/*
+ * Nothing more is emitted: calls `done` once, later, when nothing is on its way any more. What
+ * waits for another try is dropped.
+ */
+void events_flush(struct events *events, loop_cb *done, void *arg);
 /* What was not sent yet is dropped. */
 void events_free(struct events *events);
 
