@@ -49,12 +49,22 @@ struct manager {
     struct source *sources;
     bool children_watched;
     bool started;
+    bool leads;
+    loop_cb *drained;
+    void *drained_arg;
 };
 
 static void enqueue(struct source *source, const struct store_gateway *gw)
 {
     enum queue_priority priority = source->filling ? QUEUE_BACKGROUND : QUEUE_NORMAL;
     queue_add(reconcile_queue(source->m->reconcile), gw->key, priority);
+}
+
+static void begin(struct manager *m)
+{
+    rolls_start(m->around.rolls);
+    LOG_INFO("reconciling", LI("gateways", HASH_COUNT(m->store.gateways)));
+    reconcile_start(m->reconcile);
 }
 
 static void start_when_synced(struct manager *m)
@@ -69,9 +79,12 @@ static void start_when_synced(struct manager *m)
     m->started = true;
     children_start(&m->children);
     malloc_trim(0); /* the first sight of everything left its peak behind */
-    rolls_start(m->around.rolls);
-    LOG_INFO("reconciling", LI("gateways", HASH_COUNT(m->store.gateways)));
-    reconcile_start(m->reconcile);
+    if (m->leads) {
+        begin(m);
+        return;
+    }
+    LOG_INFO("standing by", LI("gateways", HASH_COUNT(m->store.gateways)));
+    reconcile_stand_by(m->reconcile);
 }
 
 static void mark_synced(struct source *source)
@@ -409,6 +422,8 @@ struct manager *manager_new(const struct manager_options *options)
 {
     struct manager *m = xcalloc(1, sizeof(*m));
     m->options = *options;
+    m->leads = !options->standby;
+    kube_keep_managers(options->kube, options->standby);
     m->events = events_new(options->loop, options->kube, EVENTS_SOURCE, options->instance);
     m->namespaces = each_once(options->namespaces);
     look_around(m);
@@ -427,9 +442,33 @@ struct manager *manager_new(const struct manager_options *options)
     return m;
 }
 
+/*
+ * What others wrote meanwhile was seen with its managers, so that all is known that a restart would
+ * find out.
+ */
+void manager_lead(struct manager *m)
+{
+    m->leads = true;
+    kube_keep_managers(m->options.kube, false);
+    if (!m->started)
+        return;
+    struct store_gateway *gw, *next;
+    HASH_ITER (hh, m->store.gateways, gw, next)
+        queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_BACKGROUND);
+    begin(m);
+}
+
+static void passes_ended(void *arg)
+{
+    struct manager *m = arg;
+    events_flush(m->events, m->drained, m->drained_arg);
+}
+
 void manager_stop(struct manager *m, loop_cb *drained, void *arg)
 {
-    reconcile_stop(m->reconcile, drained, arg);
+    m->drained = drained;
+    m->drained_arg = arg;
+    reconcile_stop(m->reconcile, passes_ended, m);
 }
 
 void manager_free(struct manager *m)

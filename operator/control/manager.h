@@ -17,12 +17,15 @@ struct manager_options {
     const char *const *namespaces;  /* NULL-terminated; empty: all; repetitions count once */
     int max_inflight;               /* requests at a time, and passes */
     struct rolls_limit max_rolling; /* see control/rolls.h */
+    bool standby;                   /* only looks on until manager_lead() */
     bool ignore_mesh_config;        /* take nothing from istiod's ConfigMaps */
     const char *instance;           /* of this process, for events */
 };
 
 struct manager *manager_new(const struct manager_options *options);
-/* Ends the passes under way, then calls `drained`, once. Nothing new is begun. */
+/* From now on this process is the one that writes; it begins as after a restart. Once. */
+void manager_lead(struct manager *m);
+/* Ends the passes under way, then the events, then calls `drained`, once. Nothing new is begun. */
 void manager_stop(struct manager *m, loop_cb *drained, void *arg);
 void manager_free(struct manager *m);
 

@@ -99,13 +99,14 @@ static void measure(struct store_child *child, const json_t *desired, uint64_t d
 
 /*
  * A projection does not show a field that an apply of ours set and that is no longer desired. An
- * apply takes it away, so what we applied ourselves is free of such fields. Of what an earlier
- * process applied, managedFields tell; they come with the first sight of an object only.
+ * apply takes it away, so what we applied ourselves is free of such fields. Of what another process
+ * applied, managedFields tell; they come with the first sight of an object, and while another
+ * process leads with every one, for it goes on applying.
  */
 static void vouch(struct store_child *child, const json_t *desired, uint64_t digest,
                   const json_t *object)
 {
-    if (child->vouched == digest || jx_empty(jx_get(object, "metadata.managedFields")))
+    if (jx_empty(jx_get(object, "metadata.managedFields")))
         return;
     child->vouched = managed_left_over(desired, object, FACTS_MANAGER) ? 0 : digest;
 }

@@ -42,6 +42,7 @@ struct reconcile {
     int count;
     int max_passes;
     bool started;
+    bool stands_by;
     struct ending_namespace *ending;
     loop_cb *drained;
     void *drained_arg;
@@ -234,6 +235,9 @@ static void start_pass(struct reconcile *r, const char *key, enum queue_priority
 static void pump(void *arg)
 {
     struct reconcile *r = arg;
+    const char *unwanted;
+    while (r->stands_by && (unwanted = queue_get(r->queue, NULL)))
+        queue_done(r->queue, unwanted);
     while (r->started && r->count < r->max_passes) {
         enum queue_priority priority;
         const char *key = queue_get(r->queue, &priority);
@@ -243,8 +247,15 @@ static void pump(void *arg)
     }
 }
 
+void reconcile_stand_by(struct reconcile *r)
+{
+    r->stands_by = true;
+    pump(r);
+}
+
 void reconcile_start(struct reconcile *r)
 {
+    r->stands_by = false;
     r->started = true;
     pump(r);
 }

@@ -13,6 +13,8 @@ struct reconcile;
 /* context is copied, what it points to borrowed. max_passes: under way at a time. */
 struct reconcile *reconcile_new(struct loop *loop, const struct pass_context *context,
                                 int max_passes);
+/* Somebody else works: keys are taken and forgotten, until reconcile_start(). */
+void reconcile_stand_by(struct reconcile *r);
 /* Nothing is worked on before this: the picture of the cluster is not complete yet. */
 void reconcile_start(struct reconcile *r);
 /* Takes no more keys; `drained` runs once, when the passes under way have ended. */
