@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "cli/cluster.h"
 #include "cli/commands.h"
+#include "cli/leader.h"
 #include "cli/options.h"
 #include "cli/procmetrics.h"
 #include "cli/settings.h"
@@ -27,6 +28,7 @@ struct run_options {
     struct cluster_source cluster;
     struct options_list namespaces;
     struct settings settings;
+    struct leader_options leader;
     const char *metrics_address;
     const char *health_address;
     int max_inflight;
@@ -44,6 +46,7 @@ static const struct options_item items[] = {
      .offset = offsetof(struct run_options, namespaces),
      .help = "look after this namespace only; may be repeated; default: all"},
     SETTINGS_OPTIONS(struct run_options, settings),
+    LEADER_OPTIONS(struct run_options, leader),
     {.name = "metrics-bind-address",
      .type = OPTIONS_TEXT,
      .value = "ADDRESS",
@@ -97,6 +100,8 @@ struct runtime {
     struct loop *loop;
     struct credentials *credentials;
     struct kube *kube;
+    char *identity;        /* of this process */
+    struct leader *leader; /* NULL: there is no election */
     struct manager *manager;
     struct httpd *metrics, *health;
     struct loop_signal *signals[2];
@@ -135,11 +140,25 @@ static bool goes_on(void *arg, struct strbuf *reason)
     return !run->stopping;
 }
 
+static bool lease_is_renewed(void *arg, struct strbuf *reason)
+{
+    const struct runtime *run = arg;
+    return !run->leader || leader_is_alive(run->leader, reason);
+}
+
+static bool lease_is_known(void *arg, struct strbuf *reason)
+{
+    const struct runtime *run = arg;
+    return !run->leader || leader_is_ready(run->leader, reason);
+}
+
 static const struct probes_check live_checks[] = {
+    {"lease", lease_is_renewed},
     {"passes", passes_end},
     {.name = NULL},
 };
 static const struct probes_check ready_checks[] = {
+    {"lease", lease_is_known},
     {"watches", watches_work},
     {"shutdown", goes_on},
     {.name = NULL},
@@ -152,7 +171,8 @@ static void refresh_ready(void *arg)
     metrics_set(metrics_gauge("meshgateway_ready",
                               "1: every kind has been seen whole, and none is refused now.",
                               NULL),
-                !run->stopping && manager_is_ready(run->manager, NULL));
+                !run->stopping && lease_is_known(arg, NULL) &&
+                    manager_is_ready(run->manager, NULL));
 }
 
 static void stop_loop(void *arg)
@@ -167,6 +187,17 @@ static void drained_too_late(void *arg)
     stop_loop(arg);
 }
 
+/* The lease is given back when nothing is written any more, not before. */
+static void drained(void *arg)
+{
+    struct runtime *run = arg;
+    loop_timer_stop(run->drain);
+    if (run->leader)
+        leader_release(run->leader, stop_loop, run);
+    else
+        loop_stop(run->loop);
+}
+
 static void told_to_stop(void *arg)
 {
     struct runtime *run = arg;
@@ -178,8 +209,26 @@ static void told_to_stop(void *arg)
     LOG_INFO("stopping");
     run->stopping = true;
     loop_timer_start(run->drain, DRAIN_MS);
-    manager_stop(run->manager, stop_loop, run);
+    manager_stop(run->manager, drained, run);
 }
+
+static void won(void *arg)
+{
+    const struct runtime *run = arg;
+    if (!run->stopping)
+        manager_lead(run->manager);
+}
+
+/* At once: no pass ends, no event is sent, and what is on its way is cut off. */
+static void lost(void *arg)
+{
+    struct runtime *run = arg;
+    run->status = EXIT_FAILURE;
+    kube_abandon(run->kube);
+    loop_stop(run->loop);
+}
+
+static const struct leader_sink leader_sink = {.won = won, .lost = lost};
 
 static void warned(void *arg, const char *text)
 {
@@ -187,11 +236,16 @@ static void warned(void *arg, const char *text)
     LOG_WARN("the API server warns", LS("err", text));
 }
 
-static int load(const struct run_options *options, struct runtime *run, struct err *err)
+static int load(struct run_options *options, struct runtime *run, struct err *err)
 {
     if (settings_load(&options->settings, &run->config, err) < 0)
         return -1;
-    return cluster_load(&options->cluster, &run->kubeconfig, err);
+    if (cluster_load(&options->cluster, &run->kubeconfig, err) < 0)
+        return -1;
+    if (leader_check(&options->leader, &run->kubeconfig, err) == 0)
+        return 0;
+    run->status = EXIT_USAGE;
+    return -1;
 }
 
 /* An address that makes no sense is wrong usage; one that cannot be had is a failure. */
@@ -216,14 +270,31 @@ static int connect_to_cluster(const struct run_options *options, const char *con
                        "--max-rolling: must be a number from 1, or a percentage from 1%% to 100%%");
     }
     run->credentials = credentials_new(run->loop, &run->kubeconfig);
+    /* Audit logs tell the replicas apart by this. */
+    run->identity = leader_identity(instance);
+    AUTO_FREE char *user_agent =
+        xasprintf("meshgateway/" MESHGATEWAY_VERSION " (%s)", run->identity);
     struct kube_options kube = {
         .max_inflight = options->max_inflight,
-        .user_agent = "meshgateway/" MESHGATEWAY_VERSION,
+        .user_agent = user_agent,
         .warning = warned,
     };
     run->kube = kube_new(run->loop, run->credentials, &kube, err);
     if (!run->kube)
         return -1;
+    if (options->leader.elect) {
+        run->leader = leader_new(&options->leader,
+                                 run->loop,
+                                 run->credentials,
+                                 &kube,
+                                 run->identity,
+                                 &leader_sink,
+                                 run,
+                                 err);
+        if (!run->leader)
+            return -1;
+        leader_fence(run->leader, run->kube);
+    }
     struct manager_options manager = {
         .loop = run->loop,
         .kube = run->kube,
@@ -231,6 +302,7 @@ static int connect_to_cluster(const struct run_options *options, const char *con
         .namespaces = namespaces,
         .max_inflight = options->max_inflight,
         .max_rolling = max_rolling,
+        .standby = options->leader.elect,
         .ignore_mesh_config = options->ignore_mesh_config,
         .instance = instance,
     };
@@ -254,6 +326,8 @@ static void stop_serving(struct runtime *run)
     httpd_free(run->health);
     httpd_free(run->metrics);
     kube_free(run->kube);
+    leader_free(run->leader);
+    free(run->identity);
     credentials_free(run->credentials);
     metrics_reset();
 }
@@ -293,8 +367,10 @@ static int run_until_stopped(const struct run_options *options, struct runtime *
                   err) == 0) {
         procmetrics_register();
         metrics_on_render(refresh_ready, run);
-        LOG_INFO(
-            "started", LS("version", MESHGATEWAY_VERSION), LS("server", run->kubeconfig.server));
+        LOG_INFO("started",
+                 LS("version", MESHGATEWAY_VERSION),
+                 LS("server", run->kubeconfig.server),
+                 LS("identity", run->identity));
         loop_run(run->loop);
         LOG_INFO("stopped");
         result = 0;
@@ -307,6 +383,7 @@ int cmd_run(int argc, char **argv)
 {
     struct run_options options = {.metrics_address = ":8080",
                                   .health_address = ":8081",
+                                  .leader = LEADER_DEFAULTS,
                                   .max_inflight = 32,
                                   .max_rolling = "10%",
                                   .log_level = "info"};

@@ -72,6 +72,47 @@ static int set_number(const struct options_command *command, const struct option
     return 0;
 }
 
+/* Go's time.ParseDuration, as far as milliseconds go. The end of the number and its unit, or NULL.
+ */
+static const char *read_duration(const char *text, double *ret_ms)
+{
+    static const struct {
+        const char *name;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    char *end = NULL;
+    if (strspn(text, "0123456789.") == 0)
+        return NULL;
+    double number = strtod(text, &end);
+    size_t len = strspn(end, "hms");
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (len != strlen(units[i].name) || strncmp(end, units[i].name, len) != 0)
+            continue;
+        *ret_ms = number * units[i].ms;
+        return end + len;
+    }
+    return NULL;
+}
+
+static int set_duration(const struct options_command *command, const struct options_item *item,
+                        const char *value, int *ret)
+{
+    double total = 0, part;
+    const char *at = value;
+    while ((at = read_duration(at, &part)) && (total += part) <= item->max && *at)
+        continue;
+    if (!at || total < item->min || total > item->max) {
+        return complain(command,
+                        "option --%s: \"%s\" is not a duration from %gs to %gs, like 15s or 1m30s",
+                        item->name,
+                        value,
+                        item->min / 1000.0,
+                        item->max / 1000.0);
+    }
+    *ret = (int)total;
+    return 0;
+}
+
 static int set_value(const struct options_command *command, const struct options_item *item,
                      const char *value, void *into)
 {
@@ -82,6 +123,8 @@ static int set_value(const struct options_command *command, const struct options
         return 0;
     case OPTIONS_NUMBER:
         return set_number(command, item, value, field);
+    case OPTIONS_DURATION:
+        return set_duration(command, item, value, field);
     case OPTIONS_CHOICE:
         if (!is_choice(item->value, value)) {
             return complain(

@@ -12,11 +12,12 @@
 #include <stddef.h>
 
 enum options_type {
-    OPTIONS_FLAG,   /* bool */
-    OPTIONS_TEXT,   /* const char *; the last one wins */
-    OPTIONS_CHOICE, /* const char *: one of the words in `value`, "yaml|json" */
-    OPTIONS_LIST,   /* struct options_list: each time one more */
-    OPTIONS_NUMBER, /* int within [min, max] */
+    OPTIONS_FLAG,     /* bool */
+    OPTIONS_TEXT,     /* const char *; the last one wins */
+    OPTIONS_CHOICE,   /* const char *: one of the words in `value`, "yaml|json" */
+    OPTIONS_LIST,     /* struct options_list: each time one more */
+    OPTIONS_NUMBER,   /* int within [min, max] */
+    OPTIONS_DURATION, /* int, milliseconds within [min, max]: "15s", "1m30s", "0.5s", "500ms" */
 };
 
 struct options_list {
