@@ -7,9 +7,9 @@
 #include "control/facts.h"
 #include "control/gauges.h"
 #include "control/injectors.h"
+#include "control/members.h"
 #include "control/meshes.h"
 #include "control/watchlog.h"
-#include "data/proxy.h"
 #include "kube/watch.h"
 #include "templates/common.h"
 #include "templates/templates.h"
@@ -41,6 +41,7 @@ struct source {
 struct manager {
     struct manager_options options;
     struct store store;
+    struct members members;
     const char **namespaces; /* each once; NULL-terminated */
     struct around around;
     struct children children;
@@ -146,29 +147,10 @@ static void gateway_changed(void *arg, json_t *object)
         enqueue(source, gw);
 }
 
-/* Keys of the control planes that gateways belong to are few; they are looked for one by one. */
-struct search {
-    const struct manager *m;
-    const char *ns, *revision;
-};
-
-static bool belongs_to(const struct search *search, const struct store_gateway *gw)
-{
-    struct proxy_control_plane plane;
-    json_auto_t *object = store_object(gw);
-    proxy_control_plane(object, search->m->options.config, &plane);
-    return strcmp(plane.ns, search->ns) == 0 && strcmp(plane.revision, search->revision) == 0;
-}
-
 static bool is_mesh_used(void *arg, const char *ns, const char *revision)
 {
     const struct manager *m = arg;
-    struct search search = {.m = m, .ns = ns, .revision = revision};
-    struct store_gateway *gw, *next;
-    HASH_ITER (hh, m->store.gateways, gw, next)
-        if (belongs_to(&search, gw))
-            return true;
-    return false;
+    return members_any(&m->members, ns, revision);
 }
 
 static void gateway_deleted(void *arg, json_t *object)
@@ -378,11 +360,7 @@ static void watch_children(struct manager *m)
 static void mesh_changed(void *arg, const char *ns, const char *revision)
 {
     struct manager *m = arg;
-    struct search search = {.m = m, .ns = ns, .revision = revision};
-    struct store_gateway *gw, *next;
-    HASH_ITER (hh, m->store.gateways, gw, next)
-        if (belongs_to(&search, gw))
-            queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_BACKGROUND);
+    members_queue(&m->members, ns, revision, reconcile_queue(m->reconcile));
     watch_children(m);
 }
 
@@ -390,14 +368,7 @@ static void injectors_changed(void *arg)
 {
     struct manager *m = arg;
     meshes_tags_changed(m->around.meshes);
-    struct store_gateway *gw, *next;
-    HASH_ITER (hh, m->store.gateways, gw, next) {
-        struct proxy_control_plane plane;
-        json_auto_t *object = store_object(gw);
-        proxy_control_plane(object, m->options.config, &plane);
-        if (plane.injected)
-            queue_add(reconcile_queue(m->reconcile), gw->key, QUEUE_NORMAL);
-    }
+    members_queue_injected(&m->members, reconcile_queue(m->reconcile));
 }
 
 static void look_around(struct manager *m)
@@ -423,6 +394,7 @@ struct manager *manager_new(const struct manager_options *options)
     struct manager *m = xcalloc(1, sizeof(*m));
     m->options = *options;
     m->leads = !options->standby;
+    m->members = (struct members){.store = &m->store, .config = options->config};
     kube_keep_managers(options->kube, options->standby);
     m->events = events_new(options->loop, options->kube, EVENTS_SOURCE, options->instance);
     m->namespaces = each_once(options->namespaces);
