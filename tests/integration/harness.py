@@ -222,6 +222,7 @@ class Operator:
     def __init__(self, *args: str, kubeconfig: str | None = None) -> None:
         self.args = args
         self.kubeconfig = kubeconfig
+        self.env: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.log = Path(tempfile.mkstemp(prefix="operator-", suffix=".log", dir=cp.dir)[1])
         with socket.socket() as s:
@@ -235,6 +236,7 @@ class Operator:
             **os.environ,
             "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
+            **self.env,
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

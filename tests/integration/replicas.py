@@ -17,6 +17,7 @@ import harness as h
 LEASE_NAME = "meshgateway-operator"
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{h.SYSTEM}/leases"
 LEASE = f"{LEASES}/{LEASE_NAME}"
+STATUS = "leader_election_master_status"
 
 
 class Replica(h.Operator):
@@ -108,18 +109,29 @@ def writes_of(operator: Replica, since: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+def _changes(since: int) -> list[tuple[float, dict[str, Any]]]:
+    """The lease's changes that succeeded, with their times."""
+    return [
+        (seconds_of(e["stageTimestamp"]), e)
+        for e in _requests(since, ("create", "update"))
+        if e["objectRef"]["resource"] == "leases" and e["responseStatus"]["code"] < 300
+    ]
+
+
+def taken_at(operator: Replica, since: int) -> float:
+    """When it took the lease, by the wall clock."""
+    return next(at for at, e in _changes(since) if _is_by(e, identity(operator)))
+
+
+def released_at(operator: Replica, since: int) -> float:
+    """When it changed the lease for the last time."""
+    return [at for at, e in _changes(since) if _is_by(e, identity(operator))][-1]
+
+
 def taken_after(operator: Replica, since: int) -> float:
     """Seconds from the last change of the lease by another to the one that took it."""
-    last = None
-    for e in _requests(since, ("create", "update")):
-        if e["objectRef"]["resource"] != "leases" or e["responseStatus"]["code"] >= 300:
-            continue
-        at = seconds_of(e["stageTimestamp"])
-        if _is_by(e, identity(operator)):
-            assert last is not None, "nobody had it before"
-            return at - last
-        last = at
-    raise AssertionError("it did not take the lease")
+    taken = taken_at(operator, since)
+    return taken - [at for at, _ in _changes(since) if at < taken][-1]
 
 
 def assert_one_writer_at_a_time(test: unittest.TestCase, since: int = 0) -> None:

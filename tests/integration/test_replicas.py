@@ -29,7 +29,7 @@ class Replicas(h.IntegrationTest):
         h.eventually(lambda: all(available(self.ns, name) for name in ("one", "two")), "rolled out", 60)
         h.settled(3)
         self.assertEqual(r.writes_of(second), [])
-        self.assertEqual(second.metric("leader_election_master_status"), 0)
+        self.assertEqual(second.metric(r.STATUS), 0)
         before = r.lease()["spec"]
 
         mark = h.cp.audit_mark()
@@ -42,7 +42,7 @@ class Replicas(h.IntegrationTest):
         self.assertEqual(after["leaseDurationSeconds"], 15)
         h.eventually(lambda: second.probe("readyz") == 200, "ready")
         self.assert_no_writes(mark)
-        self.assertEqual(second.metric("leader_election_master_status"), 1)
+        self.assertEqual(second.metric(r.STATUS), 1)
 
         # And it does work.
         h.patch("MeshGateway", self.ns, "one", {"spec": {"drainSeconds": 42}})
