@@ -81,9 +81,10 @@ static const char *read_duration(const char *text, double *ret_ms)
         double ms;
     } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     char *end = NULL;
-    if (strspn(text, "0123456789.") == 0)
-        return NULL;
+    size_t digits = strspn(text, "0123456789.");
     double number = strtod(text, &end);
+    if (digits == 0 || end != text + digits) /* strtod knows more spellings */
+        return NULL;
     size_t len = strspn(end, "hms");
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (len != strlen(units[i].name) || strncmp(end, units[i].name, len) != 0)

@@ -248,6 +248,21 @@ class Commands(unittest.TestCase):
              '--metrics-bind-address: bad address "8080": want HOST:PORT, :PORT, or 0 for none'),
             (1, ["--kubeconfig", kubeconfig, "--metrics-bind-address", "0", "--health-probe-bind-address", address],
              f'--health-probe-bind-address: cannot listen on "{address}": Address already in use'),
+            (2, ["--kubeconfig", kubeconfig, "--leader-elect"],
+             "--leader-elect outside a pod needs --leader-elect-namespace"),
+            (2, ["--kubeconfig", kubeconfig, "--leader-elect", "--leader-elect-namespace", "a",
+                 "--leader-elect-lease-duration", "10s"],
+             "--leader-elect-lease-duration (10s) must be longer than --leader-elect-renew-deadline (10s)"),
+            (2, ["--kubeconfig", kubeconfig, "--leader-elect", "--leader-elect-namespace", "a",
+                 "--leader-elect-renew-deadline", "2400ms"],
+             "--leader-elect-renew-deadline (2.4s) must be longer than 1.2 times --leader-elect-retry-period (2s)"),
+            (2, ["--kubeconfig", kubeconfig, "--leader-elect", "--leader-elect-namespace", "a",
+                 "--leader-elect-lease-duration", "1m0.5s"],
+             "--leader-elect-lease-duration: must be whole seconds, like 15s"),
+            *((2, ["--kubeconfig", kubeconfig, "--leader-elect-retry-period", text],
+               f'option --leader-elect-retry-period: "{text}" is not a duration from 0.1s to 3600s, like 15s or 1m30s')
+              for text in ("", "2", "s", "-2s", "2x", "2s ", " 2s", "1s2", "2sm", "1h1s", "99ms", "0x2s", "1e1s", "infs",
+                           "1..2s", "9" * 400 + "h")),
         ]
         for status, args, message in rows:
             with self.subTest(args=args):
