@@ -242,7 +242,7 @@ static void on_turn(void *arg)
     struct lease *lease = arg;
     if (lease->released)
         give_back(lease);
-    else if (lease->held)
+    else if (lease->held && lease->record.object)
         claim(lease, on_renewed);
     else
         look(lease);

@@ -233,6 +233,44 @@ START_TEST(a_namespace_that_ends_gets_no_more)
 }
 END_TEST
 
+static void flushed(void *arg)
+{
+    bool *over = arg;
+    *over = true;
+    loop_stop(loop);
+}
+
+START_TEST(what_is_on_its_way_is_waited_for)
+{
+    static const struct fakeserver_reply replies[] = {{.after = FAKESERVER_CLOSE}, TAKEN, TAKEN};
+    set_up(replies, ARRAY_LEN(replies));
+    events_retry_after(events, 1000000);
+    emit("R", "tried once, and would be again");
+    await(1);
+    emit("S", "a note");
+    emit("T", "a note");
+    bool over = false;
+    events_flush(events, flushed, &over);
+    ck_assert(!over);
+    loop_run(loop);
+    ck_assert(over);
+    ck_assert_uint_eq(fakeserver_requests(server), 3);
+    tear_down();
+}
+END_TEST
+
+START_TEST(nothing_to_flush)
+{
+    set_up(NULL, 0);
+    bool over = false;
+    events_flush(events, flushed, &over);
+    ck_assert(!over);
+    loop_run(loop);
+    ck_assert(over);
+    tear_down();
+}
+END_TEST
+
 UNIT_MAIN("events", an_event_has_what_the_api_requires, a_long_note_is_cut_at_a_character,
           what_gets_no_answer_is_sent_again, tries_come_to_an_end, a_refusal_is_final,
-          a_namespace_that_ends_gets_no_more)
+          a_namespace_that_ends_gets_no_more, what_is_on_its_way_is_waited_for, nothing_to_flush)

@@ -129,6 +129,10 @@ START_TEST(test_verbs)
          "POST /api/v1/namespaces/n/services?fieldManager=me HTTP/1.1",
          "application/json",
          "{\"a\":1,\"b\":\"\xc3\xa9\"}"},
+        {{.verb = KUBE_UPDATE, .name = "x", .body = body},
+         "PUT /api/v1/namespaces/n/services/x HTTP/1.1",
+         "application/json",
+         "{\"a\":1,\"b\":\"\xc3\xa9\"}"},
         {{.verb = KUBE_DELETE, .name = "x"},
          "DELETE /api/v1/namespaces/n/services/x HTTP/1.1",
          "application/json",
@@ -343,5 +347,52 @@ START_TEST(test_warnings_and_metrics)
 }
 END_TEST
 
+static bool is_open(void *arg)
+{
+    const bool *open = arg;
+    return *open;
+}
+
+/* It is asked when the request is about to leave, not when it was begun; and for writes only. */
+START_TEST(test_fence)
+{
+    static const struct fakeserver_reply reply = {.bytes = JSON("200 OK", "\r\n" OBJECT),
+                                                  .after = FAKESERVER_CLOSE};
+    static const enum kube_verb writes[] = {
+        KUBE_APPLY, KUBE_PATCH, KUBE_CREATE, KUBE_UPDATE, KUBE_DELETE};
+    json_auto_t *body = OBJ(F("a", INT(1)));
+    struct fixture f;
+    set_up(&f, 1);
+    bool open = true;
+    kube_set_fence(f.kube, is_open, &open);
+    for (size_t i = 0; i < ARRAY_LEN(writes); i++) {
+        const struct kube_request request = {.verb = writes[i],
+                                             .kind = &object_service,
+                                             .ns = "n",
+                                             .name = "x",
+                                             .body = body,
+                                             .manager = "me"};
+        AUTO_FREE char *want = xasprintf("0 unavailable NotSent 0 %s: not sent\ndone\n",
+                                         fakeserver_url(f.server) + strlen("http://"));
+        open = true;
+        kube_call(f.kube, &request, on_done, &f);
+        open = false;
+        trace_until(&f.trace, "done", 1);
+        trace_check(&f.trace, want);
+        ck_assert_uint_eq(fakeserver_requests(f.server), 2 * i);
+        fakeserver_add(f.server, &reply, 1);
+        get(&f, "a");
+        trace_until(&f.trace, "done", 1);
+        trace_check(&f.trace, "200 none - 0 7\ndone\n");
+        fakeserver_add(f.server, &reply, 1);
+        open = true;
+        kube_call(f.kube, &request, on_done, &f);
+        trace_until(&f.trace, "done", 1);
+        trace_check(&f.trace, "200 none - 0 7\ndone\n");
+    }
+    tear_down(&f);
+}
+END_TEST
+
 UNIT_MAIN("kube", test_verbs, test_answers, test_bad_requests_are_told_later, test_queue,
-          test_request_deadline, test_credentials, test_warnings_and_metrics)
+          test_request_deadline, test_credentials, test_warnings_and_metrics, test_fence)

@@ -22,7 +22,7 @@ static void see(struct leaserecord *record, const char *text, int64_t now_ms)
 }
 
 /* When a Lease that was first seen at 1000 ms is free. */
-START_TEST(free_at)
+START_TEST(when_it_is_free)
 {
     static const struct {
         const char *lease;
@@ -216,4 +216,4 @@ START_TEST(skewed_clock)
 }
 END_TEST
 
-UNIT_MAIN("leaserecord", free_at, signs_of_life, claims, release, skewed_clock)
+UNIT_MAIN("leaserecord", when_it_is_free, signs_of_life, claims, release, skewed_clock)
