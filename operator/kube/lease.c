@@ -282,7 +282,8 @@ bool lease_is_alive(const struct lease *lease)
 
 bool lease_is_allowed(const struct lease *lease, struct err *err)
 {
-    if (lease->trouble.kind != ERR_DENIED && lease->trouble.kind != ERR_NOT_FOUND)
+    enum err_kind kind = lease->trouble.kind;
+    if (kind != ERR_DENIED && kind != ERR_NOT_FOUND && kind != ERR_INVALID)
         return true;
     *err = lease->trouble;
     return false;

@@ -301,6 +301,39 @@ START_TEST(at_first_sight_managed_fields_decide)
 }
 END_TEST
 
+/* A standby is shown them each time: what the leader applied last counts. */
+START_TEST(while_another_process_leads_each_sight_decides)
+{
+    static const struct {
+        const char *version, *fields;
+        bool in_step;
+    } rows[] = {
+        {"7", "{'f:spec':{'f:type':{}}}", true},
+        {"8", "{'f:spec':{'f:type':{},'f:loadBalancerIP':{}}}", false},
+        {"9", "{'f:spec':{'f:type':{}}}", true},
+    };
+    set_up();
+    struct store_gateway *gw = put("u1", "{'type':'ingress','ports':[]}");
+    struct plan first;
+    cluster_plan(gw, &first);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        json_auto_t *live = cluster_stored(find(&first, &object_service), rows[i].version);
+        json_auto_t *entry = OBJ(F("manager", STR(FACTS_MANAGER)),
+                                 F("operation", STR("Apply")),
+                                 F("apiVersion", STR("v1")),
+                                 F("fieldsV1", cluster_json(rows[i].fields)));
+        jx_set(live, "metadata.managedFields", ARR(REF(entry)));
+        observe_changed(&store, &around, &object_service, live);
+        struct plan plan;
+        cluster_plan(gw, &plan);
+        ck_assert_msg(has(&plan, &object_service) == !rows[i].in_step, "row %zu", i);
+        plan_done(&plan);
+    }
+    plan_done(&first);
+    tear_down();
+}
+END_TEST
+
 /* The watch often shows what a pass makes before the answer to the pass comes. */
 START_TEST(a_new_child_of_the_pass_under_way_waits_for_its_answer)
 {
@@ -439,6 +472,7 @@ UNIT_MAIN("plan", another_configuration_rolls_but_a_repair_does_not,
           older_news_are_no_news, what_the_server_turned_into_something_else_is_not_fought,
           a_new_gateway_of_the_name_adopts, replicas_are_looked_after_before_they_are_dropped,
           a_removed_field_is_not_forgotten, at_first_sight_managed_fields_decide,
+          while_another_process_leads_each_sight_decides,
           a_new_child_of_the_pass_under_way_waits_for_its_answer,
           what_is_no_longer_wanted_is_deleted, what_has_no_api_now_is_not_deleted,
           a_live_selector_is_kept, owners_are_told_apart, a_deleted_child_is_made_again)
