@@ -23,6 +23,7 @@ const struct kube_timing kube_timing_default = {.connect = 10000,
                                                 .stable = 10000,
                                                 .backoff_min = 800,
                                                 .backoff_max = 30000,
+                                                .unauthorized = 5000,
                                                 .watch_min = 300000,
                                                 .watch_max = 600000};
 

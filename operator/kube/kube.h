@@ -31,6 +31,7 @@ struct kube_timing {
     int short_watch; /* a watch that ends sooner without news has failed */
     int stable;      /* a watch that lives as long was well: back-off starts anew */
     int backoff_min, backoff_max;
+    int unauthorized;         /* a watch: the longest back-off after a 401 */
     int watch_min, watch_max; /* a watch ends after a random time between them; whole seconds */
 };
 

@@ -104,8 +104,7 @@ static void wait_for(struct watch *watch, int64_t delay_ms)
 
 static void wait_after(struct watch *watch, const struct err *err)
 {
-    int64_t delay_ms = backoff_next(&watch->backoff);
-    wait_for(watch, delay_ms > err->retry_ms ? delay_ms : err->retry_ms);
+    wait_for(watch, backoff_after(&watch->backoff, err));
     report(watch, err);
 }
 
@@ -474,7 +473,8 @@ struct watch *watch_new(struct kube *kube, const struct object_kind *kind,
     *watch = (struct watch){.session = kube_session(kube), .kind = kind, .sink = sink, .arg = arg};
     watch->timing = session_timing(watch->session);
     watch->backoff = (struct backoff){.min_ms = watch->timing->backoff_min,
-                                      .max_ms = watch->timing->backoff_max};
+                                      .max_ms = watch->timing->backoff_max,
+                                      .unauthorized_ms = watch->timing->unauthorized};
     kube_scope_copy(scope, &watch->scope);
     lines_init(&watch->lines, LIMIT_WATCH_LINE);
     watch->timer = loop_timer_new(session_loop(watch->session), on_time, watch);

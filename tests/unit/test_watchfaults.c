@@ -71,6 +71,22 @@ START_TEST(test_retry_after_is_honoured)
 }
 END_TEST
 
+static void soon_authorized(struct kube_timing *times)
+{
+    long_backoff(times);
+    times->unauthorized = 20;
+}
+
+START_TEST(test_a_new_token_does_not_wait)
+{
+    static const struct fakeserver_reply replies[] = {ENDS(ERROR("401 No", "\r\n{}")),
+                                                      ENDS(ERROR("401 No", "\r\n{}")),
+                                                      ENDS(ERROR("403 No", "\r\n{}")),
+                                                      STAYS(HEAD)};
+    check_rest(replies, 4, soon_authorized, 3, "state denied -\nstate denied -\n", "all all all");
+}
+END_TEST
+
 static void short_answer(struct kube_timing *times)
 {
     times->answer = 20;
@@ -195,5 +211,6 @@ START_TEST(test_endless_line)
 }
 END_TEST
 
-UNIT_MAIN("watchfaults", test_no_hot_loop, test_retry_after_is_honoured, test_guards,
-          test_connected_again, test_free_in_callbacks, test_free_at_any_turn, test_endless_line)
+UNIT_MAIN("watchfaults", test_no_hot_loop, test_retry_after_is_honoured,
+          test_a_new_token_does_not_wait, test_guards, test_connected_again, test_free_in_callbacks,
+          test_free_at_any_turn, test_endless_line)
