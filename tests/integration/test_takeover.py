@@ -46,6 +46,18 @@ def address_of(service: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def most_with_old_pods(events: list[dict[str, Any]]) -> int:
+    """How many Deployments had pods of two templates at the same time."""
+    replacing: dict[str, bool] = {}
+    most = 0
+    for event in events:
+        status = event["object"].get("status", {})
+        old = status.get("updatedReplicas", 0) < status.get("replicas", 0)
+        replacing[event["object"]["metadata"]["name"]] = old
+        most = max(most, sum(replacing.values()))
+    return most
+
+
 class Takeover(h.IntegrationTest):
     autostart = False
     right = True  # to look at roles and delete them
@@ -216,7 +228,6 @@ class InPlace(Takeover):
         names = ("a", "b", "c")
         for name in names:
             self.original(name, minReplicas=2, maxReplicas=3)
-        self.start_operator("--max-rolling", "1")
 
         def waits(name: str) -> bool:
             gw = self.live("MeshGateway", name)
@@ -226,8 +237,13 @@ class InPlace(Takeover):
                 waiting and "HorizontalPodAutoscaler" not in left and left >= {"ServiceAccount", "Role"}
             )
 
-        h.eventually(lambda: any(map(waits, names)), "one waits for its turn, rid of the autoscaler", 60)
-        h.eventually(lambda: not any(map(self.left_overs, names)), "all had their turn", 120)
+        with h.Watch("Deployment", self.ns) as watch:
+            self.start_operator("--max-rolling", "1")
+            h.eventually(
+                lambda: any(map(waits, names)), "one waits for its turn, rid of the autoscaler", 60
+            )
+            h.eventually(lambda: not any(map(self.left_overs, names)), "all had their turn", 120)
+        self.assertEqual(most_with_old_pods(watch.events), 1)
 
     def test_labels_chosen_by_the_user(self) -> None:
         """The original operator let them win over its own, in the selectors too."""
