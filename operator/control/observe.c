@@ -118,6 +118,7 @@ static void identify(struct store_gateway *gw, struct store_child *child, const 
     if (strcmp(child->uid, object_uid(object)) != 0) {
         child->applied = false;
         child->measured = false;
+        child->unwanted = false;
         child->vouched = 0;
         child->settled = 0;
     }
@@ -152,8 +153,11 @@ static bool compare_with_desired(struct store_gateway *gw, const struct around *
     json_auto_t *desired = plan_desired(&parsed, &live, child->kind, child->name, gw);
     certs_live_done(&live);
     meshgateway_done(&parsed);
+    bool told = child->unwanted;
+    child->unwanted = !desired && child->owned;
+    /* A pass will delete it. If that is refused, news of it are no reason to try again at once. */
     if (!desired)
-        return true; /* no longer wanted: a pass will delete it */
+        return changed || !told;
     uint64_t digest = jx_digest(desired);
     measure(child, desired, digest, object);
     vouch(child, desired, digest, object);

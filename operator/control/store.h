@@ -24,6 +24,7 @@ struct store_child {
     bool marked;      /* taken over, and left-overs are to be looked at; see control/takeover.h */
     bool early;       /* seen during a pass that most likely made it; see store_gateway.busy */
     bool seen;        /* by the watch, since it began its present full set */
+    bool unwanted;    /* ours, and as the last look at it told nothing is desired */
     bool measured;    /* `projection` is valid for the desired object with digest `desired` */
     uint64_t desired; /* digest of the desired object it was last compared with */
     uint64_t projection; /* digest of its projection onto that */

@@ -184,6 +184,30 @@ START_TEST(what_others_add_is_left_alone)
 }
 END_TEST
 
+/* Else each of its events would try a deletion again that is refused. */
+START_TEST(what_is_not_wanted_calls_for_one_pass)
+{
+    set_up();
+    struct store_gateway *gw = put("u1", SCALED);
+    settle(gw);
+    put("u1", FIXED);
+    json_auto_t *live = cluster_json(
+        "{'metadata':{'name':'gw','namespace':'default','uid':'uid-of-horizontalpodautoscalers',"
+        "'labels':{'app.kubernetes.io/managed-by':'meshgateway-operator','gateway-name':'gw'},"
+        "'ownerReferences':[{'apiVersion':'istio.banzaicloud.io/v1beta1','kind':'MeshGateway',"
+        "'name':'gw','uid':'u1','controller':true}]}}");
+    for (int i = 0; i < 3; i++) {
+        jx_set(live, "metadata.resourceVersion", jx_stringf("%d", 200 + i));
+        const struct store_gateway *wants = observe_changed(&store, &around, &object_hpa, live);
+        ck_assert_int_eq(wants != NULL, i == 0);
+    }
+    jx_set(live, "metadata.uid", STR("another"));
+    jx_set(live, "metadata.resourceVersion", STR("300"));
+    ck_assert_ptr_eq(observe_changed(&store, &around, &object_hpa, live), gw);
+    tear_down();
+}
+END_TEST
+
 START_TEST(older_news_are_no_news)
 {
     set_up();
@@ -469,7 +493,8 @@ END_TEST
 UNIT_MAIN("plan", another_configuration_rolls_but_a_repair_does_not,
           what_differs_at_first_sight_rolls, first_everything_is_created,
           in_step_means_nothing_to_do, a_foreign_edit_is_repaired, what_others_add_is_left_alone,
-          older_news_are_no_news, what_the_server_turned_into_something_else_is_not_fought,
+          what_is_not_wanted_calls_for_one_pass, older_news_are_no_news,
+          what_the_server_turned_into_something_else_is_not_fought,
           a_new_gateway_of_the_name_adopts, replicas_are_looked_after_before_they_are_dropped,
           a_removed_field_is_not_forgotten, at_first_sight_managed_fields_decide,
           while_another_process_leads_each_sight_decides,
