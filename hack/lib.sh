@@ -5,7 +5,7 @@
 # What building needs, and what testing needs beside it (Debian's and Ubuntu's package names).
 build_packages=(
     gcc cmake ninja-build pkg-config python3
-    libcurl4-openssl-dev libjansson-dev libyaml-dev libcyaml-dev libevent-dev uthash-dev
+    libcurl4-openssl-dev libjansson-dev libyaml-dev libcyaml-dev libevent-dev libssl-dev uthash-dev
 )
 run_packages=(openssl ca-certificates)
 test_packages=(

@@ -10,6 +10,7 @@
 #define LIMIT_URL            LIMIT_KIB(8)
 #define LIMIT_FILE           LIMIT_MIB(64)  /* an input file of the command line */
 #define LIMIT_HTTPD_HEAD     LIMIT_KIB(16)  /* head of a request to our own server */
+#define LIMIT_HTTPD_CLIENTS  64             /* connections of one of our own servers */
 #define LIMIT_PROBLEMS_TEXT  LIMIT_MIB(16)  /* what the command line says is wrong with its input */
 #define LIMIT_RENDERED       LIMIT_MIB(512) /* the result of "render" */
 #define LIMIT_CONFIG         LIMIT_MIB(1)   /* the operator's configuration file */

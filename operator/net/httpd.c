@@ -2,35 +2,104 @@
 #include "net/httpd.h"
 
 #include "base/limits.h"
+#include "base/now.h"
+#include "net/httphead.h"
+#include "net/listen.h"
 #include "net/loop.h"
+#include "net/servercert.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
+#include <assert.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
-#include <netdb.h>
-#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+#include <utlist.h>
 
-/* A client that neither sends nor takes a byte for so long is let go. */
-#define IDLE_SECONDS 30
-/* When accepting fails, e.g. for want of descriptors, it rests until the next tick. */
-#define TICK_MS 5000
-#define BACKLOG 128
+const struct httpd_timing httpd_timing_default = {.head = 32000, .idle = 90000, .answer = 90000};
+
+/* When accepting fails, e.g. for want of descriptors, it rests for a while. */
+#define REST_MS 1000
+
+/* A connection is in one of these, and goes round: WAITS, HEAD, CALL, ANSWER. */
+enum conn_state {
+    CONN_WAITS,  /* for the first byte of a request */
+    CONN_HEAD,   /* for the rest of its head, and before it for the TLS handshake */
+    CONN_CALL,   /* for the gate */
+    CONN_ANSWER, /* for the client to take the answer */
+};
+
+struct httpd_call {
+    struct conn *conn;
+    char *text; /* the head */
+    size_t len;
+    struct httphead head;
+    struct httpd_request request;
+};
+
+struct conn {
+    struct httpd *httpd;
+    struct bufferevent *bev;
+    struct loop_timer *timer;
+    enum conn_state state;
+    bool gone;       /* the client, while the gate thinks */
+    bool keep_alive; /* after the answer */
+    struct httpd_call call;
+    struct conn *prev, *next;
+};
 
 struct httpd {
-    struct evhttp *http;
-    struct evconnlistener *listener; /* owned by `http` */
-    struct loop_timer *tick;
-    const struct httpd_route *routes;
+    struct loop *loop;
+    struct httpd_options options;
+    struct evconnlistener *listener;
+    struct loop_timer *rest;
+    struct conn *conns; /* the one that changed its state last is at the end */
+    size_t conn_count;
     int port;
 };
+
+static void call_done(struct httpd_call *call)
+{
+    if (call->text)
+        explicit_bzero(call->text, call->len); /* there may be a token in it */
+    free(call->text);
+    *call = (struct httpd_call){.conn = NULL};
+}
+
+static void conn_free(struct conn *conn)
+{
+    struct httpd *httpd = conn->httpd;
+    SSL *ssl = httpd->options.cert ? bufferevent_openssl_get_ssl(conn->bev) : NULL;
+    if (ssl && SSL_is_init_finished(ssl))
+        SSL_shutdown(ssl); /* only says good-bye; there is no wait for the other side's */
+    bufferevent_free(conn->bev);
+    ERR_clear_error();
+    loop_timer_free(conn->timer);
+    call_done(&conn->call);
+    DL_DELETE(httpd->conns, conn);
+    httpd->conn_count--;
+    free(conn);
+}
+
+static void set_state(struct conn *conn, enum conn_state state)
+{
+    const struct httpd_timing *timing = conn->httpd->options.timing;
+    const int limits[] = {
+        [CONN_WAITS] = timing->idle, [CONN_HEAD] = timing->head, [CONN_ANSWER] = timing->answer};
+    conn->state = state;
+    DL_DELETE(conn->httpd->conns, conn);
+    DL_APPEND(conn->httpd->conns, conn);
+    if (state == CONN_CALL)
+        loop_timer_stop(conn->timer); /* the gate has a limit of its own */
+    else
+        loop_timer_start(conn->timer, limits[state]);
+}
 
 static const struct httpd_route *find_route(const struct httpd_route *routes, const char *path)
 {
@@ -45,201 +114,265 @@ static const struct httpd_route *find_route(const struct httpd_route *routes, co
 
 static const char *status_text(int status)
 {
-    switch (status) {
-    case 200:
-        return "OK";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 500:
-        return "Internal Server Error";
-    case 503:
-        return "Service Unavailable";
-    }
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {{200, "OK"},
+                 {400, "Bad Request"},
+                 {401, "Unauthorized"},
+                 {403, "Forbidden"},
+                 {404, "Not Found"},
+                 {405, "Method Not Allowed"},
+                 {408, "Request Timeout"},
+                 {413, "Content Too Large"},
+                 {431, "Request Header Fields Too Large"},
+                 {500, "Internal Server Error"},
+                 {503, "Service Unavailable"},
+                 {505, "HTTP Version Not Supported"}};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (texts[i].status == status)
+            return texts[i].text;
     return status < 400 ? "OK" : "Error";
 }
 
-static void send_reply(struct evhttp_request *req, int status, const char *type,
-                       const struct strbuf *body)
+static void add_date(struct evbuffer *out)
 {
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-    evhttp_add_header(headers, "Content-Type", type ? type : "text/plain; charset=utf-8");
-    evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-    if (status == 405)
-        evhttp_add_header(headers, "Allow", "GET, HEAD");
-    if (evhttp_request_get_command(req) != EVHTTP_REQ_HEAD)
-        evbuffer_add(evhttp_request_get_output_buffer(req), body->text, body->len);
-    evhttp_send_reply(req, status, status_text(status), NULL);
+    time_t now = (time_t)(now_wall_us() / 1000000);
+    struct tm utc;
+    char date[64]; /* the program never calls setlocale(), so these are English */
+    gmtime_r(&now, &utc);
+    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    evbuffer_add_printf(out, "Date: %s\r\n", date);
 }
 
-static void on_request(struct evhttp_request *req, void *arg)
+/* Sends the answer and ends the call. */
+static void answer(struct conn *conn, int status, const char *type, const struct strbuf *body)
+{
+    if (conn->gone) {
+        conn_free(conn);
+        return;
+    }
+    struct evbuffer *out = bufferevent_get_output(conn->bev);
+    bool with_body = !conn->call.head.head;
+    call_done(&conn->call);
+    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, status_text(status));
+    add_date(out);
+    evbuffer_add_printf(out,
+                        "Content-Type: %s\r\nContent-Length: %zu\r\n"
+                        "X-Content-Type-Options: nosniff\r\n",
+                        type ? type : "text/plain; charset=utf-8",
+                        body->len);
+    if (status == 401)
+        evbuffer_add_printf(out, "WWW-Authenticate: Bearer\r\n");
+    if (status == 405)
+        evbuffer_add_printf(out, "Allow: GET, HEAD\r\n");
+    evbuffer_add_printf(out, "Connection: %s\r\n\r\n", conn->keep_alive ? "keep-alive" : "close");
+    if (with_body)
+        evbuffer_add(out, body->text, body->len);
+    set_state(conn, CONN_ANSWER);
+}
+
+static void answer_text(struct conn *conn, int status, const char *text)
+{
+    AUTO_STRBUF struct strbuf body = STRBUF_INIT(LIMIT_ERROR_BODY);
+    strbuf_addf(&body, "%s\n", text);
+    answer(conn, status, NULL, &body);
+}
+
+void httpd_serve(struct httpd_call *call)
+{
+    struct conn *conn = call->conn;
+    AUTO_STRBUF struct strbuf body = STRBUF_INIT(LIMIT_METRICS_TEXT);
+    const struct httpd_route *route = find_route(conn->httpd->options.routes, call->request.path);
+    if (!route) {
+        answer_text(conn, 404, "there is nothing at this path");
+        return;
+    }
+    int status = route->handler(route->arg, &call->request, &body);
+    if (body.failed)
+        answer_text(conn, 500, "the answer is too large");
+    else
+        answer(conn, status, status == 200 ? route->content_type : NULL, &body);
+}
+
+void httpd_refuse(struct httpd_call *call, int status, const char *text)
+{
+    answer_text(call->conn, status, text);
+}
+
+/* The answer to a head that is not as it should be. It is the last one: who knows what follows. */
+static void refuse_head(struct conn *conn, int status)
+{
+    conn->keep_alive = false;
+    answer_text(conn,
+                status,
+                status == 405   ? "only GET and HEAD are served"
+                : status == 413 ? "a request has no body here"
+                                : status_text(status));
+}
+
+static void start_call(struct conn *conn, size_t len)
+{
+    struct httpd_call *call = &conn->call;
+    const struct httpd_options *options = &conn->httpd->options;
+    *call = (struct httpd_call){.conn = conn, .text = xmalloc(len + 1), .len = len};
+    bufferevent_read(conn->bev, call->text, len);
+    call->text[len] = '\0';
+    set_state(conn, CONN_CALL);
+    int status = httphead_parse(call->text, len, &call->head);
+    if (status != 200) {
+        refuse_head(conn, status);
+        return;
+    }
+    conn->keep_alive = call->head.keep_alive;
+    call->request = (struct httpd_request){.path = call->head.path,
+                                           .query = call->head.query,
+                                           .authorization = call->head.authorization};
+    if (options->gate)
+        options->gate(options->gate_arg, &call->request, call);
+    else
+        httpd_serve(call);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    struct conn *conn = arg;
+    struct evbuffer *in = bufferevent_get_input(bev);
+    size_t have = evbuffer_get_length(in);
+    if (have == 0 || conn->state > CONN_HEAD)
+        return;
+    struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
+    if (end.pos >= 0) {
+        start_call(conn, (size_t)end.pos + 4);
+    } else if (have >= LIMIT_HTTPD_HEAD) {
+        refuse_head(conn, 431);
+    } else if (conn->state == CONN_WAITS) {
+        set_state(conn, CONN_HEAD);
+    }
+}
+
+/* The client has taken the answer. */
+static void on_written(struct bufferevent *bev, void *arg)
+{
+    struct conn *conn = arg;
+    if (conn->state != CONN_ANSWER)
+        return;
+    if (!conn->keep_alive) {
+        conn_free(conn);
+        return;
+    }
+    set_state(conn, CONN_WAITS);
+    on_read(bev, conn); /* the next request may be here already */
+}
+
+static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
+{
+    struct conn *conn = arg;
+    if (what & BEV_EVENT_CONNECTED) /* the TLS handshake is over */
+        return;
+    if (what & BEV_EVENT_EOF && conn->state > CONN_HEAD) /* it has no more to say, but listens */
+        conn->keep_alive = false;
+    else if (conn->state == CONN_CALL)
+        conn->gone = true;
+    else
+        conn_free(conn);
+}
+
+static void on_too_slow(void *arg)
+{
+    struct conn *conn = arg;
+    /* Only who has begun a request learns why; during a handshake there is nobody to tell. */
+    if (conn->state == CONN_HEAD && evbuffer_get_length(bufferevent_get_input(conn->bev)) > 0) {
+        refuse_head(conn, 408);
+    } else {
+        conn_free(conn);
+    }
+}
+
+/* Whether there is a place for one more connection, if need be that of the slowest client. */
+static bool make_room(struct httpd *httpd)
+{
+    if (httpd->conn_count < LIMIT_HTTPD_CLIENTS)
+        return true;
+    struct conn *conn;
+    DL_FOREACH (httpd->conns, conn) {
+        if (conn->state <= CONN_HEAD) {
+            conn_free(conn);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_accept(struct evconnlistener *listener UNUSED, evutil_socket_t fd,
+                      struct sockaddr *peer UNUSED, int peer_len UNUSED, void *arg)
 {
     struct httpd *httpd = arg;
-    AUTO_STRBUF struct strbuf body = STRBUF_INIT(LIMIT_METRICS_TEXT);
-    enum evhttp_cmd_type method = evhttp_request_get_command(req);
-    if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
-        strbuf_adds(&body, "only GET and HEAD are served\n");
-        send_reply(req, 405, NULL, &body);
+    if (!make_room(httpd)) {
+        close(fd);
         return;
     }
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-    const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
-    const struct httpd_route *route = path ? find_route(httpd->routes, path) : NULL;
-    if (!route) {
-        strbuf_adds(&body, "there is nothing at this path\n");
-        send_reply(req, 404, NULL, &body);
-        return;
-    }
-    struct httpd_request request = {.path = path, .query = query ? query : ""};
-    int status = route->handler(route->arg, &request, &body);
-    if (body.failed) {
-        strbuf_clear(&body);
-        strbuf_adds(&body, "the answer is too large\n");
-        status = 500;
-    }
-    send_reply(req, status, status == 200 ? route->content_type : NULL, &body);
+    struct event_base *base = loop_base(httpd->loop);
+    struct conn *conn = xcalloc(1, sizeof(*conn));
+    conn->httpd = httpd;
+    conn->timer = loop_timer_new(httpd->loop, on_too_slow, conn);
+    conn->bev = httpd->options.cert
+                    ? bufferevent_openssl_socket_new(base,
+                                                     fd,
+                                                     servercert_session(httpd->options.cert),
+                                                     BUFFEREVENT_SSL_ACCEPTING,
+                                                     BEV_OPT_CLOSE_ON_FREE)
+                    : bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!conn->bev)
+        abort();
+    DL_APPEND(httpd->conns, conn);
+    httpd->conn_count++;
+    bufferevent_setcb(conn->bev, on_read, on_written, on_event, conn);
+    bufferevent_setwatermark(conn->bev, EV_READ, 0, LIMIT_HTTPD_HEAD);
+    set_state(conn, CONN_HEAD);
+    bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
 }
 
-/*
- * Without a rest, a full descriptor table would turn the loop at full speed. libevent passes the
- * evhttp as `arg`, from which no way leads to us, so a steady tick ends the rest.
- */
-static void on_accept_error(struct evconnlistener *listener, void *arg UNUSED)
+/* Without a rest, a full descriptor table would turn the loop at full speed. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
+    struct httpd *httpd = arg;
     evconnlistener_disable(listener);
+    loop_timer_start(httpd->rest, REST_MS);
 }
 
-static void on_tick(void *arg)
+static void on_rested(void *arg)
 {
     struct httpd *httpd = arg;
     evconnlistener_enable(httpd->listener);
-    loop_timer_start(httpd->tick, TICK_MS);
 }
 
-/* Splits "host:port", "[v6]:port" or ":port"; the host is "" for every address. */
-static int split_address(const char *address, char **ret_host, char **ret_port, struct err *err)
+int httpd_new(struct loop *loop, const struct httpd_options *options, struct httpd **ret,
+              struct err *err)
 {
-    const char *colon = strrchr(address, ':');
-    const char *port = colon ? colon + 1 : "";
-    size_t digits = strspn(port, "0123456789");
-    if (digits == 0 || digits > 5 || port[digits] != '\0' || strtol(port, NULL, 10) > 65535) {
-        return err_set(
-            err, ERR_INVALID, "bad address \"%s\": want HOST:PORT, :PORT, or 0 for none", address);
-    }
-    size_t len = (size_t)(colon - address);
-    const char *host = address;
-    bool bracketed = len >= 2 && host[0] == '[' && host[len - 1] == ']';
-    if (bracketed) {
-        host++;
-        len -= 2;
-    }
-    if (!bracketed && memchr(host, ':', len)) {
-        return err_set(err,
-                       ERR_INVALID,
-                       "bad address \"%s\": an IPv6 address stands in brackets, [::1]:8080",
-                       address);
-    }
-    *ret_host = xstrndup(host, len);
-    *ret_port = xstrdup(port);
-    return 0;
-}
-
-/* A listening descriptor, or -1 with errno. */
-static int listen_on(const struct addrinfo *ai)
-{
-    AUTO_CLOSE int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    int on = 1;
-    int off = 0;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (ai->ai_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
-        return -1;
-    int listening = fd;
-    fd = -1;
-    return listening;
-}
-
-static int open_socket(const char *address, struct err *err)
-{
-    AUTO_FREE char *host = NULL;
-    AUTO_FREE char *port = NULL;
-    if (split_address(address, &host, &port, err) < 0)
-        return -1;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    /* "::" also takes IPv4; machines without IPv6 fall back to 0.0.0.0. */
-    static const char *const everywhere[] = {"::", "0.0.0.0"};
-    size_t tries = host[0] ? 1 : ARRAY_LEN(everywhere);
-    int fd = -1;
-    int failed = 0;
-    for (size_t i = 0; i < tries && fd < 0 && failed != EADDRINUSE; i++) {
-        int rc = getaddrinfo(host[0] ? host : everywhere[i], port, &hints, &found);
-        if (rc != 0)
-            return err_set(err, ERR_INVALID, "bad address \"%s\": %s", address, gai_strerror(rc));
-        for (const struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next) {
-            fd = listen_on(ai);
-            failed = errno;
-        }
-        freeaddrinfo(found);
-    }
-    if (fd < 0)
-        return err_set(
-            err, ERR_UNAVAILABLE, "cannot listen on \"%s\": %s", address, strerror(failed));
-    return fd;
-}
-
-static int bound_port(int fd)
-{
-    struct sockaddr_storage name = {0};
-    socklen_t len = sizeof(name);
-    getsockname(fd, (struct sockaddr *)&name, &len);
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    memcpy(&v4, &name, sizeof(v4));
-    memcpy(&v6, &name, sizeof(v6));
-    return ntohs(name.ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
-}
-
-int httpd_new(struct loop *loop, const char *address, const struct httpd_route *routes,
-              struct httpd **ret, struct err *err)
-{
-    if (address[0] == '\0' || strcmp(address, "0") == 0) {
+    if (options->address[0] == '\0' || strcmp(options->address, "0") == 0) {
         *ret = NULL;
         return 0;
     }
-    int fd = open_socket(address, err);
+    int fd = listen_open(options->address, err);
     if (fd < 0)
         return -1;
-    struct evhttp *http = evhttp_new(loop_base(loop));
-    struct evconnlistener *listener =
-        evconnlistener_new(loop_base(loop),
-                           NULL,
-                           NULL,
-                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-                           0, /* it listens already */
-                           fd);
-    if (!http || !listener)
+    struct httpd *httpd = xcalloc(1, sizeof(*httpd));
+    httpd->loop = loop;
+    httpd->options = *options;
+    if (!options->timing)
+        httpd->options.timing = &httpd_timing_default;
+    httpd->rest = loop_timer_new(loop, on_rested, httpd);
+    httpd->port = listen_port(fd);
+    httpd->listener = evconnlistener_new(loop_base(loop),
+                                         on_accept,
+                                         httpd,
+                                         LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+                                         0, /* it listens already */
+                                         fd);
+    if (!httpd->listener)
         abort();
-    struct httpd *httpd = xmalloc(sizeof(*httpd));
-    *httpd = (struct httpd){.http = http,
-                            .listener = listener,
-                            .tick = loop_timer_new(loop, on_tick, httpd),
-                            .routes = routes,
-                            .port = bound_port(fd)};
-    evhttp_set_max_headers_size(http, LIMIT_HTTPD_HEAD);
-    evhttp_set_max_body_size(http, 0);
-    evhttp_set_timeout(http, IDLE_SECONDS);
-    /* Every method reaches on_request, so that the answer is 405 and names those served. */
-    evhttp_set_allowed_methods(http, (uint16_t)~0U);
-    evhttp_set_gencb(http, on_request, httpd);
-    evhttp_bind_listener(http, listener);
-    evconnlistener_set_error_cb(listener, on_accept_error);
-    loop_timer_start(httpd->tick, TICK_MS);
+    evconnlistener_set_error_cb(httpd->listener, on_accept_error);
     *ret = httpd;
     return 0;
 }
@@ -253,7 +386,11 @@ void httpd_free(struct httpd *httpd)
 {
     if (!httpd)
         return;
-    loop_timer_free(httpd->tick);
-    evhttp_free(httpd->http);
+    while (httpd->conns) {
+        assert(httpd->conns->state != CONN_CALL);
+        conn_free(httpd->conns);
+    }
+    evconnlistener_free(httpd->listener);
+    loop_timer_free(httpd->rest);
     free(httpd);
 }
