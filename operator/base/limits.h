@@ -19,6 +19,9 @@
 #define LIMIT_RESPONSE_BODY  LIMIT_MIB(16)  /* one object */
 #define LIMIT_LIST_BODY      LIMIT_MIB(256) /* one page of a list */
 #define LIMIT_ERROR_BODY     LIMIT_KIB(64)  /* body of an error answer */
+#define LIMIT_REVIEWS        8              /* reviews of the access to our own server under way */
+#define LIMIT_REVIEW_BODY    LIMIT_KIB(64)  /* answer to one of them */
+#define LIMIT_REVIEW_ANSWERS 256            /* answers that are kept, of either kind */
 #define LIMIT_WATCH_LINE     LIMIT_MIB(16)  /* one watch event */
 #define LIMIT_QUANTITY       64             /* characters of a Kubernetes quantity */
 #define LIMIT_FIELD_PATH     LIMIT_KIB(4)   /* path of a field in a message */

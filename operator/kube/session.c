@@ -54,7 +54,10 @@ static void count_request(const struct session_call *call, int status)
 static void call_free(struct session_call *call)
 {
     free(call->target);
-    free(call->request.body);
+    if (call->request.secret)
+        mem_free_secret(call->request.body);
+    else
+        free(call->request.body);
     free(call);
 }
 
@@ -192,6 +195,7 @@ static void call_send(struct session_call *call, const struct credential *creden
                                .body = body,
                                .len = body ? strlen(body) : 0,
                                .gzip = request->gzip,
+                               .secret = request->secret,
                                .total_ms = request->total_ms,
                                .idle_ms = request->idle_ms,
                                .max_body = request->max_body,

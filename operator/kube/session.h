@@ -25,6 +25,7 @@ struct session_request {
     const char *content_type; /* of the body, or NULL */
     char *body;               /* taken; or NULL */
     bool metadata_only;       /* see struct kube_scope */
+    bool secret;              /* as in net/http.h */
     bool gzip;
     int total_ms, idle_ms; /* as in net/http.h */
     size_t max_body;

@@ -94,6 +94,18 @@ static void set_curl_error(const struct http_request *request, CURLcode code, st
     }
 }
 
+/* Headers hold the token that we are known by, and bodies may hold others. */
+static void wipe(struct http_request *request)
+{
+    for (struct curl_slist *line = request->headers; line; line = line->next)
+        explicit_bzero(line->data, strlen(line->data));
+    if (!request->message.secret)
+        return;
+    explicit_bzero(request->body.text, request->body.len);
+    if (request->message.body)
+        explicit_bzero(request->message.body, request->message.len);
+}
+
 static void request_free(struct http_request *request)
 {
     struct lane *lane = request->lane;
@@ -101,6 +113,7 @@ static void request_free(struct http_request *request)
     if (--lane->requests == 0 && lane != http->lanes)
         loop_timer_start(http->sweep, 0);
     curl_easy_cleanup(request->transfer.easy);
+    wipe(request);
     curl_slist_free_all(request->headers);
     loop_timer_free(request->idle);
     strbuf_done(&request->body);

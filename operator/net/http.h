@@ -46,6 +46,7 @@ struct http_message {
     char *body;                 /* taken; NULL: none */
     size_t len;
     bool gzip;       /* ask for a compressed answer */
+    bool secret;     /* the bodies of both do not stay in memory */
     int total_ms;    /* from send to the last byte; 0: no limit */
     int idle_ms;     /* longest time without a byte; 0: no limit */
     size_t max_body; /* a longer body of a 2xx answer is an error; others are cut */
