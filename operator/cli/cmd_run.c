@@ -9,6 +9,7 @@
 #include "cli/leader.h"
 #include "cli/options.h"
 #include "cli/procmetrics.h"
+#include "cli/securemetrics.h"
 #include "cli/settings.h"
 #include "control/manager.h"
 #include "kube/credentials.h"
@@ -30,6 +31,8 @@ struct run_options {
     struct settings settings;
     struct leader_options leader;
     const char *metrics_address;
+    bool metrics_secure;
+    const char *metrics_cert_path, *metrics_cert_name, *metrics_cert_key;
     const char *health_address;
     int max_inflight;
     const char *max_rolling;
@@ -52,6 +55,26 @@ static const struct options_item items[] = {
      .value = "ADDRESS",
      .offset = offsetof(struct run_options, metrics_address),
      .help = "where /metrics is served; 0: nowhere; default: :8080"},
+    {.name = "metrics-secure",
+     .type = OPTIONS_FLAG,
+     .offset = offsetof(struct run_options, metrics_secure),
+     .help = "serve /metrics over HTTPS, to bearer tokens that may get that path"},
+    {.name = "metrics-cert-path",
+     .type = OPTIONS_TEXT,
+     .value = "DIRECTORY",
+     .offset = offsetof(struct run_options, metrics_cert_path),
+     .help = "where the certificate for that is, read again when it changes;\n"
+             "default: one is made at start"},
+    {.name = "metrics-cert-name",
+     .type = OPTIONS_TEXT,
+     .value = "FILE",
+     .offset = offsetof(struct run_options, metrics_cert_name),
+     .help = "its name there; default: tls.crt"},
+    {.name = "metrics-cert-key",
+     .type = OPTIONS_TEXT,
+     .value = "FILE",
+     .offset = offsetof(struct run_options, metrics_cert_key),
+     .help = "the name of its key; default: tls.key"},
     {.name = "health-probe-bind-address",
      .type = OPTIONS_TEXT,
      .value = "ADDRESS",
@@ -103,6 +126,7 @@ struct runtime {
     char *identity;        /* of this process */
     struct leader *leader; /* NULL: there is no election */
     struct manager *manager;
+    struct securemetrics *secure; /* NULL: metrics are for everybody */
     struct httpd *metrics, *health;
     struct loop_signal *signals[2];
     struct loop_timer *drain;
@@ -249,14 +273,35 @@ static int load(struct run_options *options, struct runtime *run, struct err *er
 }
 
 /* An address that makes no sense is wrong usage; one that cannot be had is a failure. */
-static int listen_on(struct runtime *run, const char *option, const char *address,
-                     const struct httpd_route *routes, struct httpd **ret, struct err *err)
+static int listen_on(struct runtime *run, const char *option, const struct httpd_options *options,
+                     struct httpd **ret, struct err *err)
 {
-    if (httpd_new(run->loop, address, routes, ret, err) == 0)
+    if (httpd_new(run->loop, options, ret, err) == 0)
         return 0;
     if (err && err->kind == ERR_INVALID)
         run->status = EXIT_USAGE;
     return err_wrap(err, "%s", option);
+}
+
+static int listen_for_metrics(const struct run_options *options, const struct httpd_route *routes,
+                              struct runtime *run, struct err *err)
+{
+    struct httpd_options httpd = {.address = options->metrics_address, .routes = routes};
+    if (options->metrics_cert_path && !options->metrics_secure) {
+        run->status = EXIT_USAGE;
+        return err_set(err, ERR_INVALID, "--metrics-cert-path needs --metrics-secure");
+    }
+    if (options->metrics_secure) {
+        run->secure = securemetrics_new(run->kube,
+                                        options->metrics_cert_path,
+                                        options->metrics_cert_name,
+                                        options->metrics_cert_key,
+                                        err);
+        if (!run->secure)
+            return err_wrap(err, "--metrics-secure");
+        securemetrics_apply(run->secure, &httpd);
+    }
+    return listen_on(run, "--metrics-bind-address", &httpd, &run->metrics, err);
 }
 
 static int connect_to_cluster(const struct run_options *options, const char *const *namespaces,
@@ -324,7 +369,9 @@ static void stop_serving(struct runtime *run)
     loop_timer_free(run->drain);
     manager_free(run->manager);
     httpd_free(run->health);
+    securemetrics_stop(run->secure);
     httpd_free(run->metrics);
+    securemetrics_free(run->secure);
     kube_free(run->kube);
     leader_free(run->leader);
     free(run->identity);
@@ -355,16 +402,10 @@ static int run_until_stopped(const struct run_options *options, struct runtime *
     gethostname(instance, sizeof(instance) - 1);
     handle_signals(run);
     int result = -1;
+    const struct httpd_options probes = {.address = options->health_address, .routes = health};
     if (connect_to_cluster(options, namespaces, instance, run, err) == 0 &&
-        listen_on(
-            run, "--metrics-bind-address", options->metrics_address, metrics, &run->metrics, err) ==
-            0 &&
-        listen_on(run,
-                  "--health-probe-bind-address",
-                  options->health_address,
-                  health,
-                  &run->health,
-                  err) == 0) {
+        listen_for_metrics(options, metrics, run, err) == 0 &&
+        listen_on(run, "--health-probe-bind-address", &probes, &run->health, err) == 0) {
         procmetrics_register();
         metrics_on_render(refresh_ready, run);
         LOG_INFO("started",
@@ -382,6 +423,8 @@ static int run_until_stopped(const struct run_options *options, struct runtime *
 int cmd_run(int argc, char **argv)
 {
     struct run_options options = {.metrics_address = ":8080",
+                                  .metrics_cert_name = "tls.crt",
+                                  .metrics_cert_key = "tls.key",
                                   .health_address = ":8081",
                                   .leader = LEADER_DEFAULTS,
                                   .max_inflight = 32,

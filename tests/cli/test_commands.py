@@ -263,6 +263,11 @@ class Commands(unittest.TestCase):
                f'option --leader-elect-retry-period: "{text}" is not a duration from 0.1s to 3600s, like 15s or 1m30s')
               for text in ("", "2", "s", "-2s", "2x", "2s ", " 2s", "1s2", "2sm", "1h1s", "99ms", "0x2s", "1e1s", "infs",
                            "1..2s", "9" * 400 + "h")),
+            (2, ["--kubeconfig", kubeconfig, "--metrics-cert-path", "."], "--metrics-cert-path needs --metrics-secure"),
+            (1, ["--kubeconfig", kubeconfig, "--metrics-secure", "--metrics-cert-path", "nowhere"],
+             "--metrics-secure: nowhere/tls.crt: No such file or directory"),
+            (1, ["--kubeconfig", kubeconfig, "--metrics-secure", "--metrics-cert-path", ".", "--metrics-cert-name", "broken"],
+             "--metrics-secure: ./tls.key: No such file or directory"),
         ]
         for status, args, message in rows:
             with self.subTest(args=args):
