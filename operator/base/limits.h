@@ -8,6 +8,7 @@
 #define LIMIT_LOG_LINE       LIMIT_KIB(16)
 #define LIMIT_METRICS_TEXT   LIMIT_MIB(16)
 #define LIMIT_URL            LIMIT_KIB(8)
+#define LIMIT_SELECTOR       LIMIT_KIB(2)   /* a label selector of the command line */
 #define LIMIT_FILE           LIMIT_MIB(64)  /* an input file of the command line */
 #define LIMIT_HTTPD_HEAD     LIMIT_KIB(16)  /* head of a request to our own server */
 #define LIMIT_HTTPD_CLIENTS  64             /* connections of one of our own servers */

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Passes under way get this long to end after SIGTERM; a pod has 30 s by default. */
@@ -28,6 +29,7 @@
 struct run_options {
     struct cluster_source cluster;
     struct options_list namespaces;
+    const char *selector;
     struct settings settings;
     struct leader_options leader;
     const char *metrics_address;
@@ -48,6 +50,12 @@ static const struct options_item items[] = {
      .value = "NAME",
      .offset = offsetof(struct run_options, namespaces),
      .help = "look after this namespace only; may be repeated; default: all"},
+    {.name = "selector",
+     .letter = 'l',
+     .type = OPTIONS_TEXT,
+     .value = "SELECTOR",
+     .offset = offsetof(struct run_options, selector),
+     .help = "look after MeshGateways with these labels only, as in kubectl;\ndefault: all"},
     SETTINGS_OPTIONS(struct run_options, settings),
     LEADER_OPTIONS(struct run_options, leader),
     {.name = "metrics-bind-address",
@@ -304,10 +312,24 @@ static int listen_for_metrics(const struct run_options *options, const struct ht
     return listen_on(run, "--metrics-bind-address", &httpd, &run->metrics, err);
 }
 
+/* Whether it is a selector the API server says; but not if it could not be sent, or selects all. */
+static int check_selector(const char *selector, struct err *err)
+{
+    if (selector && selector[strspn(selector, " ")] == '\0')
+        return err_set(err, ERR_INVALID, "--selector: is empty; without it, all are looked after");
+    if (selector && strlen(selector) > LIMIT_SELECTOR)
+        return err_set(err, ERR_INVALID, "--selector: is longer than %zu bytes", LIMIT_SELECTOR);
+    return 0;
+}
+
 static int connect_to_cluster(const struct run_options *options, const char *const *namespaces,
                               const char *instance, struct runtime *run, struct err *err)
 {
     struct rolls_limit max_rolling;
+    if (check_selector(options->selector, err) < 0) {
+        run->status = EXIT_USAGE;
+        return -1;
+    }
     if (rolls_parse_limit(options->max_rolling, &max_rolling) < 0) {
         run->status = EXIT_USAGE;
         return err_set(err,
@@ -345,6 +367,7 @@ static int connect_to_cluster(const struct run_options *options, const char *con
         .kube = run->kube,
         .config = &run->config,
         .namespaces = namespaces,
+        .selector = options->selector,
         .max_inflight = options->max_inflight,
         .max_rolling = max_rolling,
         .standby = options->leader.elect,

@@ -129,6 +129,12 @@ static bool is_same_gateway(const struct store_gateway *known, const json_t *obj
            jx_equal(jx_get(before, "status"), jx_get(object, "status"));
 }
 
+/* Children of a gateway that is not known yet were passed over; somebody has written its status. */
+static bool may_have_children(const struct manager *m, const json_t *object)
+{
+    return m->options.selector && m->children_watched && !jx_empty(jx_get(object, "status"));
+}
+
 static void gateway_changed(void *arg, json_t *object)
 {
     struct source *source = arg;
@@ -140,9 +146,11 @@ static void gateway_changed(void *arg, json_t *object)
         if (object_compare_versions(object_resource_version(object), gw->version) <= 0)
             return;
     }
-    bool same = gw && is_same_gateway(gw, object);
+    bool known = gw != NULL;
+    bool same = known && is_same_gateway(gw, object);
     gw = store_put(store, object);
     gw->seen = true;
+    gw->arrived = gw->arrived || (!known && may_have_children(source->m, object));
     if (!same)
         enqueue(source, gw);
 }
@@ -160,7 +168,9 @@ static void gateway_deleted(void *arg, json_t *object)
     struct store_gateway *gw = store_find(&source->m->store, key);
     /* The children go by garbage collection. */
     if (gw && strcmp(gw->uid, object_uid(object)) == 0) {
-        LOG_INFO("gateway deleted", LS("object", key));
+        LOG_INFO(source->m->options.selector ? "gateway deleted or not selected any more"
+                                             : "gateway deleted",
+                 LS("object", key));
         store_remove(&source->m->store, gw);
         rolls_look(source->m->around.rolls, key);
         if (meshes_count(source->m->around.meshes) > MESHES_MANY)
@@ -237,7 +247,7 @@ static void add_source(struct manager *m, const struct object_kind *kind, const 
     *source = (struct source){.m = m, .kind = kind, .ns = ns};
     bool gateways = kind == &object_mesh_gateway;
     LL_APPEND(m->sources, source);
-    struct kube_scope scope = {.ns = ns, .labels = gateways ? NULL : CHILD_SELECTOR};
+    struct kube_scope scope = {.ns = ns, .labels = gateways ? m->options.selector : CHILD_SELECTOR};
     source->watch =
         watch_new(m->options.kube, kind, &scope, gateways ? &gateway_sink : &child_sink, source);
 }

@@ -15,6 +15,7 @@ struct manager_options {
     struct kube *kube;
     const struct config *config;    /* borrowed */
     const char *const *namespaces;  /* NULL-terminated; empty: all; repetitions count once */
+    const char *selector;           /* of the gateways' labels; NULL: all; borrowed */
     int max_inflight;               /* requests at a time, and passes */
     struct rolls_limit max_rolling; /* see control/rolls.h */
     bool standby;                   /* only looks on until manager_lead() */

@@ -191,6 +191,8 @@ struct store_gateway *observe_deleted(struct store *store, const struct object_k
 {
     struct store_gateway *gw = find_gateway(store, kind, object);
     struct store_child *child = gw ? store_child_find(gw, kind, object_name(object)) : NULL;
+    if (gw && gw->arrived)
+        gw->bereaved = true;
     if (!child || strcmp(child->uid, object_uid(object)) != 0)
         return NULL;
     store_child_remove(gw, child);

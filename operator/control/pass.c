@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/now.h"
+#include "control/arrival.h"
 #include "control/certs.h"
 #include "control/facts.h"
 #include "control/failures.h"
@@ -42,6 +43,7 @@ struct pass {
     bool left_over; /* a step has PLAN_EFFECT_LEFT */
     struct failures failures;
     struct loop_timer *start; /* done must not run before pass_start returned */
+    struct arrival *arrival;  /* the gateway's children are being asked for */
     json_t *status;           /* as it is to be */
     struct kube_call *status_call;
     struct pass_result result;
@@ -316,7 +318,9 @@ static void send_step(struct pass *pass, size_t i)
     const struct plan_step *step = &pass->plan.steps[i];
     struct store_gateway *gw = record(pass);
     bool ends = !pass->options.may_create || pass->result.reaction == PASS_NAMESPACE_ENDS;
-    if (ends && step->verb == PLAN_CREATE) {
+    if (!record(pass)) { /* deleted, or another operator's now */
+        pass->slots[i].over = true;
+    } else if (ends && step->verb == PLAN_CREATE) {
         skip(pass, i, "NamespaceTerminating", "the namespace is being deleted");
         react(pass, PASS_NAMESPACE_ENDS, NULL);
     } else if (step->verb == PLAN_UNMARK && has_shortfall(pass)) {
@@ -356,7 +360,8 @@ static void send_ready_steps(struct pass *pass)
     if (busy)
         return;
     look_at_early_children(pass);
-    tell(pass);
+    if (record(pass))
+        tell(pass);
     write_status(pass);
 }
 
@@ -383,15 +388,9 @@ static void hold_for_mesh(struct pass *pass, const struct err *err)
     react(pass, PASS_REFUSED, err);
 }
 
-static void begin(void *arg)
+static void go_on(struct pass *pass, struct store_gateway *gw)
 {
-    struct pass *pass = arg;
-    struct store_gateway *gw = record(pass);
     struct err unknown = {.kind = ERR_NONE};
-    if (!gw || jx_get(pass->object, "metadata.deletionTimestamp")) {
-        end(pass);
-        return;
-    }
     const struct config *config =
         meshes_config(pass->context->around->meshes, pass->object, &unknown);
     pass->valid = templates_parse(pass->object,
@@ -408,6 +407,45 @@ static void begin(void *arg)
     contest_begin(gw->contests);
     pass->slots = xcalloc(pass->plan.count, sizeof(*pass->slots));
     send_ready_steps(pass);
+}
+
+/* The children of a gateway that was another operator's are known, or one was missed. */
+static void arrived(void *arg, const struct err *err)
+{
+    struct pass *pass = arg;
+    struct store_gateway *gw = record(pass);
+    pass->arrival = NULL;
+    if (gw && err->kind == ERR_NONE && !gw->bereaved) {
+        gw->arrived = false;
+        go_on(pass, gw);
+        return;
+    }
+    if (gw && err->kind)
+        react(pass, failures_reaction(err), err);
+    pass->result.again = gw != NULL;
+    end(pass);
+}
+
+static void begin(void *arg)
+{
+    struct pass *pass = arg;
+    struct store_gateway *gw = record(pass);
+    if (!gw || jx_get(pass->object, "metadata.deletionTimestamp")) {
+        end(pass);
+        return;
+    }
+    if (!gw->arrived) {
+        go_on(pass, gw);
+        return;
+    }
+    const struct arrival_options options = {.kube = pass->context->kube,
+                                            .store = pass->context->store,
+                                            .around = pass->context->around,
+                                            .ns = object_namespace(pass->object),
+                                            .name = object_name(pass->object),
+                                            .background = pass->options.background};
+    gw->bereaved = false;
+    pass->arrival = arrival_start(&options, arrived, pass);
 }
 
 struct pass *pass_start(const struct pass_context *context, const struct store_gateway *gw,
@@ -442,6 +480,8 @@ void pass_cancel(struct pass *pass)
     for (size_t i = 0; pass->slots && i < pass->plan.count; i++)
         if (pass->slots[i].running)
             step_cancel(pass->slots[i].running);
+    if (pass->arrival)
+        arrival_cancel(pass->arrival);
     if (pass->status_call)
         kube_cancel(pass->status_call);
     free_pass(pass);

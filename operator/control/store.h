@@ -54,6 +54,8 @@ struct store_gateway {
      * the pass has just made, and the answer about to come says the same and more.
      */
     bool busy;
+    bool arrived; /* it was another operator's: its children are not known; see control/arrival.h */
+    bool bereaved; /* … and one of them was deleted while they were asked for */
     struct store_child *children;
     struct contest *contests; /* over children; see control/contest.h */
     char key[];               /* "namespace/name" */

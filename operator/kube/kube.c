@@ -176,6 +176,7 @@ static int set_target(struct kube_call *call, const struct kube_request *request
         return -1;
     bool write =
         request->verb == KUBE_APPLY || request->verb == KUBE_PATCH || request->verb == KUBE_CREATE;
+    path_add_query(&target, "labelSelector", call->is_list ? request->labels : NULL);
     path_add_query(&target, "fieldManager", write ? request->manager : NULL);
     path_add_query(&target, "force", request->verb == KUBE_APPLY ? "true" : NULL);
     path_add_query(&target, "dryRun", request->dry_run ? "All" : NULL);

@@ -62,6 +62,7 @@ struct kube_request {
     const char *ns;          /* NULL: cluster-scoped, or across namespaces */
     const char *name;        /* NULL with KUBE_GET: the list of all; with KUBE_CREATE: always */
     const char *subresource; /* NULL or "status", … */
+    const char *labels;      /* KUBE_GET of a list: label selector, NULL = all */
     const json_t *body;      /* borrowed for the time of kube_call() */
     const char *manager;     /* field manager: KUBE_APPLY (required), KUBE_PATCH, KUBE_CREATE */
     const char *uid;         /* KUBE_DELETE: precondition, NULL = none */
