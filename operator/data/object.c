@@ -71,6 +71,12 @@ const char *object_resource_version(const json_t *object)
     return jx_str(object, "metadata.resourceVersion", "");
 }
 
+bool object_has_same_name(const json_t *a, const json_t *b)
+{
+    return strcmp(object_name(a), object_name(b)) == 0 &&
+           strcmp(object_namespace(a), object_namespace(b)) == 0;
+}
+
 bool object_in_scope(const char *scope, const char *ns)
 {
     return scope ? strcmp(scope, ns) == 0 : ns[0] != '\0';

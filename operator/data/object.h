@@ -45,6 +45,8 @@ const char *object_name(const json_t *object);
 const char *object_namespace(const json_t *object);
 const char *object_uid(const json_t *object);
 const char *object_resource_version(const json_t *object);
+/* Of one kind: whether it is the same object, perhaps made anew. */
+bool object_has_same_name(const json_t *a, const json_t *b);
 /* Whether an object's namespace ("": none) is in a scope: NULL: all namespaces, "": none. */
 bool object_in_scope(const char *scope, const char *ns);
 /* The owner reference with controller: true, borrowed; NULL when there is none. */

@@ -24,7 +24,7 @@ struct kube_timing {
     int request;     /* one call, from the start of the connection to the last byte */
     int answer;      /* a watch: until the headers of the answer */
     int list_idle;   /* a page of a list: without a byte */
-    int sync_quiet;  /* initial events of a watch: without an event, before their end */
+    int sync_quiet;  /* a watch: without a byte, in an event or before the initial ones end */
     int silence;     /* a watch: without a byte; bookmarks come every minute, or every other */
     int grace;       /* a watch: beyond the end that was agreed with the server */
     int settled;     /* a watch: open for so long, it is taken for good */

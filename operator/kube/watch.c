@@ -181,12 +181,6 @@ static void ended(struct watch *watch, const struct err *err)
     }
 }
 
-static bool same_object(const json_t *a, const json_t *b)
-{
-    return strcmp(object_name(a), object_name(b)) == 0 &&
-           strcmp(object_namespace(a), object_namespace(b)) == 0;
-}
-
 /*
  * A change that overtook the end of the initial events. A deletion waits for it, since until then
  * the sink only collects; an object that came back takes its deletion back.
@@ -196,7 +190,7 @@ static void hold_deleted(struct watch *watch, json_t *object, bool deleted)
     size_t i;
     json_t *other;
     json_array_foreach (watch->held, i, other)
-        if (same_object(object, other))
+        if (object_has_same_name(object, other))
             break;
     json_array_remove(watch->held, i);
     if (!deleted)
@@ -321,7 +315,7 @@ static void on_data(void *arg, const char *data, size_t len)
         on_line(watch, line, line_len);
     if (more < 0)
         ended(watch, &err);
-    if (goes_on(watch) && watch->phase == PHASE_SYNCING)
+    if (goes_on(watch) && (watch->phase == PHASE_SYNCING || watch->lines.partial.len))
         loop_timer_start(watch->timer, watch->timing->sync_quiet);
     leave(watch);
 }
@@ -456,6 +450,9 @@ static void on_time(void *arg)
     } else if (!watch->answered) {
         set_failure(&err, "Timeout", "no answer to the watch");
         wait_after(watch, &err);
+    } else if (watch->lines.partial.len) {
+        set_failure(&err, "Timeout", "an event stopped in the middle");
+        ended(watch, &err);
     } else if (watch->phase == PHASE_SYNCING) {
         /* An old server ignores the parameter: all objects came, but no end of them. */
         watch->no_initial_events = true;

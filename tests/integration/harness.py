@@ -229,18 +229,25 @@ class Operator:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
         self._started: str | None = None
-
-    def start(self, ready: bool = True) -> Operator:
-        config = self.kubeconfig or cp.service_account_kubeconfig(SYSTEM, ACCOUNT)
-        env = {
+        self.host = "127.0.0.1"  # where its health is asked for
+        self.via: tuple[str, ...] = ()  # a command that runs it
+        self.env = {
             **os.environ,
             "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
             **self.env,
         }
+
+    @property
+    def address(self) -> str:
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    def start(self, ready: bool = True) -> Operator:
+        config = self.kubeconfig or cp.service_account_kubeconfig(SYSTEM, ACCOUNT)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
+                    *self.via,
                     binary(),
                     "run",
                     "--kubeconfig",
@@ -248,13 +255,13 @@ class Operator:
                     "--metrics-bind-address",
                     "0",
                     "--health-probe-bind-address",
-                    f"127.0.0.1:{self.port}",
+                    self.address,
                     *self.args,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=env,
+                env=self.env,
             )
         self._started = start_time(self.process.pid)
         if ready:
@@ -264,7 +271,7 @@ class Operator:
     def probe(self, what: str) -> int:
         """Status of the health server's /what; 0 when nothing answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{what}", timeout=5) as r:
+            with urllib.request.urlopen(f"http://{self.address}/{what}", timeout=5) as r:
                 return int(r.status)
         except urllib.error.HTTPError as e:
             return e.code

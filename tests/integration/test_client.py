@@ -20,7 +20,6 @@ import tempfile
 import threading
 import time
 import unittest
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,19 +161,6 @@ def kubeconfig(**cluster: Any) -> Iterator[str]:
         yield str(path)
 
 
-def compact() -> None:
-    """Makes etcd forget every earlier version."""
-    urls = [a.split("=", 1)[1] for a in cp._argv["etcd"] if a.startswith("--listen-client-urls=")]
-
-    def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
-        request = urllib.request.Request(urls[0] + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return dict(json.load(answer))
-
-    revision = post("/v3/kv/range", {"key": "AA=="})["header"]["revision"]
-    post("/v3/kv/compaction", {"revision": revision, "physical": True})
-
-
 class ClientTest(unittest.TestCase):
     def setUp(self) -> None:
         self.ns = "c-" + re.sub("[^a-z0-9]", "", self.id().lower().rsplit(".", 1)[1])[-40:]
@@ -270,7 +256,7 @@ class ClientTest(unittest.TestCase):
             cp.must("DELETE", self.maps("goes"))
             self.create("comes")
             cp.end("kube-apiserver", kill=True)
-            compact()
+            cp.compact()
             cp.begin("kube-apiserver")
             os.kill(c.process.pid, 18)
             c.wait("object comes .*", at)

@@ -63,6 +63,7 @@ static const struct kube_timing quick_timing = {.connect = 5000,
                                                 .stable = 10000,
                                                 .backoff_min = 4,
                                                 .backoff_max = 16,
+                                                .unauthorized = 16,
                                                 .watch_min = 300000,
                                                 .watch_max = 600000};
 

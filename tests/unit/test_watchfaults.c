@@ -122,6 +122,17 @@ START_TEST(test_guards)
                "all all");
     check_rest(
         no_end, 3, short_quiet, 3, "begin\nobject a\nbegin\nobject b\nsynced\n", "all list 5");
+    /* Half an event; the other half is not waited for as long as the next event would be. */
+    static const struct fakeserver_reply half[] = {
+        STAYS(HEAD "{\"type\":\"ADD"),
+        STAYS(HEAD ADDED("a", "1") END("10") "{\"type\":"),
+        STAYS(HEAD)};
+    check_rest(half,
+               3,
+               short_quiet,
+               3,
+               "begin\nstate unavailable Timeout\nbegin\nobject a\nsynced\nstate ok\n",
+               "all all 10");
     struct fixture f;
     set_up(&f, silent, ARRAY_LEN(silent));
     short_silence(&f.timing);
