@@ -42,6 +42,7 @@ struct events {
     struct sending *sending;
     size_t pending;
     int retry_ms;
+    bool denied; /* and the log has told */
 };
 
 static void write_count(void *arg, const struct eventcache_series *series);
@@ -128,6 +129,18 @@ void events_retry_after(struct events *events, int ms)
     events->retry_ms = ms;
 }
 
+/* Of a missing right nothing else would tell: once, until an event is taken again. */
+static void log_refusal(struct events *events, const struct err *err)
+{
+    bool ends = strcmp(err->reason, "NamespaceTerminating") == 0;
+    if (err->kind == ERR_DENIED && !ends && !events->denied) {
+        LOG_WARN("events are refused", LS("err", err->msg));
+        events->denied = true;
+    } else {
+        LOG_DEBUG("event not taken", LS("err", err->msg));
+    }
+}
+
 /*
  * Only a request without an answer is sent again; its name sees to it that nothing comes twice.
  * Nobody waits for an event, and what it tells is in the status, too.
@@ -144,12 +157,14 @@ static void sent(void *arg, const struct kube_reply *reply)
         return;
     }
     if (reply->err.kind) {
-        LOG_DEBUG("event not taken", LS("err", reply->err.msg));
+        log_refusal(events, &reply->err);
         bool there = reply->err.kind == ERR_CONFLICT; /* an earlier try had come through */
         if (!there && (sending->is_new || reply->err.kind == ERR_NOT_FOUND))
             eventcache_forget(events->cache, sending->name);
         if (strcmp(reply->err.reason, "NamespaceTerminating") == 0)
             eventcache_shut(events->cache, sending->ns, now_ms());
+    } else {
+        events->denied = false;
     }
     free_sending(sending);
 }
