@@ -11,6 +11,7 @@
 #include "control/fights.h"
 #include "control/holds.h"
 #include "control/meshes.h"
+#include "control/refusals.h"
 #include "control/status.h"
 #include "control/step.h"
 #include "control/tell.h"
@@ -235,8 +236,12 @@ static enum plan_effect effect_of(const struct pass *pass, const struct plan_ste
 
 static void fail_step(struct pass *pass, const struct plan_step *step, const struct err *err)
 {
+    struct store_gateway *gw = record(pass);
+    enum pass_reaction reaction = failures_reaction(err);
     failures_add(&pass->failures, step, failures_reason(err), err->msg);
-    react(pass, failures_reaction(err), err);
+    react(pass, reaction, err);
+    if (gw && reaction == PASS_REFUSED)
+        refusals_add(&gw->refusals, step, failures_reason(err), err->msg, now_ms());
 }
 
 static void send_ready_steps(struct pass *pass);
@@ -317,12 +322,16 @@ static void send_step(struct pass *pass, size_t i)
 {
     const struct plan_step *step = &pass->plan.steps[i];
     struct store_gateway *gw = record(pass);
+    const struct refusal *refusal = gw ? refusals_find(&gw->refusals, step, now_ms()) : NULL;
     bool ends = !pass->options.may_create || pass->result.reaction == PASS_NAMESPACE_ENDS;
     if (!record(pass)) { /* deleted, or another operator's now */
         pass->slots[i].over = true;
     } else if (ends && step->verb == PLAN_CREATE) {
         skip(pass, i, "NamespaceTerminating", "the namespace is being deleted");
         react(pass, PASS_NAMESPACE_ENDS, NULL);
+    } else if (refusal) {
+        skip(pass, i, refusal->reason, refusal->message);
+        react(pass, PASS_REFUSED, NULL);
     } else if (step->verb == PLAN_UNMARK && has_shortfall(pass)) {
         pass->slots[i].over = true;
     } else if (gw && fights_hold(gw, step, is_processed(pass))) {

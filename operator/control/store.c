@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/store.h"
 
+#include "control/refusals.h"
 #include "data/jsonread.h"
 
 #include <stdlib.h>
@@ -62,6 +63,7 @@ struct store_gateway *store_put(struct store *store, const json_t *object)
         LL_FOREACH (gw->children, child)
             child->owned = false;
         contest_free(&gw->contests);
+        refusals_free(&gw->refusals);
         gw->busy = false; /* the pass is about the gateway that was */
     }
     store_identify(gw->uid, gw->version, object);
@@ -80,6 +82,7 @@ void store_remove(struct store *store, struct store_gateway *gw)
         store_child_remove(gw, gw->children);
     census_change(&store->census, &gw->census, &(struct census_entry){0});
     contest_free(&gw->contests);
+    refusals_free(&gw->refusals);
     HASH_DEL(store->gateways, gw);
     free(gw->text);
     free(gw);

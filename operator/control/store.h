@@ -58,6 +58,7 @@ struct store_gateway {
     bool bereaved; /* … and one of them was deleted while they were asked for */
     struct store_child *children;
     struct contest *contests; /* over children; see control/contest.h */
+    struct refusal *refusals; /* of steps; see control/refusals.h */
     char key[];               /* "namespace/name" */
 };
 
