@@ -5,16 +5,9 @@
 
 #include "kube/kubeconfig.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static bool is_line(const char *text)
 {

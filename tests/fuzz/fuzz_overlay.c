@@ -11,14 +11,6 @@
 #include "data/strategicmerge.h"
 #include "templates/templates.h"
 
-#include <stdlib.h>
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
-
 static void apply_all(const json_t *object, const json_t *patch)
 {
     AUTO_PROBLEMS struct problems of_json = PROBLEMS_INIT;
