@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import harness as h
-from world import CHILD_KINDS, TAKEN, World, key_of
+from world import CHILD_KINDS, TAKEN, World, key_of, listed
 
 CONVERGE_SECONDS = 600
 # Of one object in one storm: what the edits and faults of the storm can bring about, many times over.
@@ -66,8 +66,7 @@ class Checks:
         found = {}
         for ns in self.world.namespaces:
             for kind in CHILD_KINDS:
-                status, listed, _ = h.cp.request("GET", h.path(kind, ns))
-                for o in listed["items"] if status == 200 else []:
+                for o in listed(kind, ns):
                     for owner in o["metadata"].get("ownerReferences", []):
                         if owner["kind"] == "MeshGateway":
                             found[kind, ns, o["metadata"]["name"]] = owner["uid"]

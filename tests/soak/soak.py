@@ -120,7 +120,7 @@ class Soak:
     def wait(self) -> None:
         """What goes on while the operators get everything in step."""
         self.look()
-        self.lose(self.world.register)
+        self.lose(self.world.certify)
 
     def storm(self, seconds: float) -> int:
         """Edits all the time, faults at moments drawn beforehand; how much was done."""
@@ -178,6 +178,7 @@ class Soak:
         if self.election:
             changes = self.transitions() - lease
             self.fault_is(*self.checks.one_writer(mark, changes, self.sanitized))
+        self.insist(self.world.certify)
         self.checks.settle()
         self.fault_is(*self.checks.quiet(LAST_QUIET_SECONDS if last else QUIET_SECONDS))
         self.sample(quiet=True)

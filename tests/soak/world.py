@@ -70,11 +70,8 @@ class World:
 
     def gateways(self) -> list[dict[str, Any]]:
         """Those of the soak, without the taken ones."""
-        found = []
-        for ns in self.namespaces:
-            status, listed, _ = h.cp.request("GET", h.path("MeshGateway", ns))
-            if status == 200:
-                found += [g for g in listed["items"] if g["metadata"]["name"] != TAKEN]
+        found = [g for ns in self.namespaces for g in listed("MeshGateway", ns)]
+        found = [g for g in found if g["metadata"]["name"] != TAKEN]
         return [g for g in found if "deletionTimestamp" not in g["metadata"]]
 
     def some(self) -> dict[str, Any] | None:
@@ -102,14 +99,17 @@ class World:
         for _ in range(self.count - len(found)):
             self.add()
 
-    def register(self) -> None:
-        """cert-manager has registered the account of every Issuer; Certificates wait for that."""
+    def certify(self) -> None:
+        """cert-manager has registered the account of every Issuer, and seen every Certificate."""
         for ns in self.namespaces:
-            status, found, _ = h.cp.request("GET", h.path("Issuer", ns))
-            for issuer in found["items"] if status == 200 else []:
+            for issuer in listed("Issuer", ns):
                 if h.condition(issuer, "Ready").get("status") != "True":
                     name = issuer["metadata"]["name"]
                     i.issuer_is(ns, name, "True", "ACMEAccountRegistered", "registered")
+            for certificate in listed("Certificate", ns):
+                if not h.condition(certificate, "Ready"):
+                    name, told = certificate["metadata"]["name"], i.conditions(Ready=i.NO_SECRET)
+                    i.set_status("Certificate", ns, name, conditions=told)
 
     def ensure(self) -> None:
         """Every namespace is there, with what belongs to others in it."""
@@ -155,6 +155,12 @@ class World:
         """The namespace goes, with all that is in it."""
         for key in [k for k in self.bystanders if k[1] == ns]:
             del self.bystanders[key]
+
+
+def listed(kind: str, ns: str) -> list[dict[str, Any]]:
+    """[] also when the kind is not served."""
+    status, found, _ = h.cp.request("GET", h.path(kind, ns))
+    return list(found["items"]) if status == 200 else []
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
