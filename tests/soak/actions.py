@@ -18,7 +18,7 @@ from typing import Any
 import harness as h
 import issuing as i
 import test_mesh
-from replicas import Replica
+from operators import Replica
 from world import CHILD_KINDS, World, digest, key_of, path_of
 
 ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/meshgateway-operator"

@@ -26,7 +26,7 @@ import issuing as i  # noqa: E402
 import test_mesh  # noqa: E402
 from actions import PAUSED, Actions  # noqa: E402
 from checks import Checks, transitions  # noqa: E402
-from replicas import Replica, has_election, trend  # noqa: E402
+from operators import Replica, has_election, trend  # noqa: E402
 from world import TAKEN, World, path_of  # noqa: E402
 
 STORM_SECONDS = (40, 80)
