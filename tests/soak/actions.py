@@ -214,13 +214,23 @@ class Actions:
         chosen = self.all_replicas() if self.chance.random() < 0.5 else self.replicas[:1]
         for replica in chosen:
             replica.relay.freeze(True)
-        return lambda: [r.relay.freeze(False) for r in chosen] and None
+
+        def thaw() -> None:
+            for replica in chosen:
+                replica.relay.freeze(False)
+
+        return thaw
 
     def refuse(self) -> Undo:
         for replica in self.all_replicas():
             replica.relay.refuse(True)
             replica.relay.cut()
-        return lambda: [r.relay.refuse(False) for r in self.all_replicas()] and None
+
+        def accept() -> None:
+            for replica in self.all_replicas():
+                replica.relay.refuse(False)
+
+        return accept
 
     def hang(self) -> Undo:
         replica = self.chance.choice(self.all_replicas())
