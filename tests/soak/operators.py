@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 import harness as h  # noqa: E402
-from relay import Relay  # noqa: E402
+from cutter import Relay  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 # Freed memory is kept by the sanitizer to find late uses; a small store of it keeps growth visible.
