@@ -39,7 +39,6 @@ ENDINGS = 1 / 3
 # Growth over the quiet samples of one process, of its mean; and descriptors between two of them.
 FLAT_PERCENT, FLAT_MIB, FLAT_FDS = 10, 2, 8
 ENOUGH_SAMPLES = 5
-LEASE = "soak"
 # A client that meets a fault: the request is lost, as a user's would be.
 LOST = (OSError, http.client.HTTPException, controlplane.ControlPlaneError, AssertionError)
 
@@ -59,15 +58,14 @@ class Soak:
         token = int(args.minutes * 60) + 7200
         self.election = has_election(args.asan)
 
-        def replica(name: str, binary: Path, spaces: list[str]) -> Replica:
+        def replica(name: str, binary: Path, spaces: list[str], *more: str) -> Replica:
             options = [o for ns in spaces for o in ("--namespace", ns)] + ["--max-rolling", "25%"]
-            if self.election:
-                options += ["--leader-elect", "--leader-elect-namespace", h.SYSTEM]
-                options += ["--leader-elect-lease", f"{LEASE}-{spaces[0]}"]
-            return Replica(name, binary, options, token)
+            return Replica(name, binary, [*options, *more], token)
 
         names = ("asan-1", "asan-2") if self.election else ("asan",)
-        self.replicas = [replica(n, args.asan, namespaces[0]) for n in names]
+        elect = ("--leader-elect", "--leader-elect-namespace", h.SYSTEM) if self.election else ()
+        self.replicas = [replica(n, args.asan, namespaces[0], *elect) for n in names]
+        # There are rights to one Lease; this one works alone.
         self.steady = [replica("release", args.release, namespaces[1])]
         self.actions = Actions(self.chance, self.world, self.replicas, self.steady)
         self.checks = Checks(self.world, args.release, self.wait)
@@ -196,7 +194,7 @@ class Soak:
         self.note(f"storm of {seconds:.0f} s, {done} actions; in step {converged:.0f} s later; {told}")
 
     def transitions(self) -> int:
-        return transitions(f"{LEASE}-asan-0") if self.election else 0
+        return transitions(h.ACCOUNT) if self.election else 0
 
     def run(self) -> None:
         self.insist(self.world.ensure)
