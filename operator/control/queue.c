@@ -279,6 +279,11 @@ const char *queue_get(struct queue *q, enum queue_priority *ret_priority)
     return item->key;
 }
 
+bool queue_is_urgent(const struct queue *q)
+{
+    return q->waiting[QUEUE_NORMAL] != NULL;
+}
+
 void queue_done(struct queue *q, const char *key)
 {
     struct item *item = find(q, key);

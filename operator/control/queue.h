@@ -49,6 +49,8 @@ void queue_wake(struct queue *q);
  * ret_priority (may be NULL): the one it waited with.
  */
 const char *queue_get(struct queue *q, enum queue_priority *ret_priority);
+/* Whether the next key is one that did not come in the background. */
+bool queue_is_urgent(const struct queue *q);
 void queue_done(struct queue *q, const char *key);
 
 /* Keys that wait, without the delayed ones; and keys in work. */

@@ -232,13 +232,19 @@ static void start_pass(struct reconcile *r, const char *key, enum queue_priority
     running->pass = pass_start(&r->context, gw, &options, pass_ended, running);
 }
 
+/* Background passes leave a quarter of the places free, so that a user's edit need not wait. */
+static int places(const struct reconcile *r)
+{
+    return queue_is_urgent(r->queue) ? r->max_passes : r->max_passes - r->max_passes / 4;
+}
+
 static void pump(void *arg)
 {
     struct reconcile *r = arg;
     const char *unwanted;
     while (r->stands_by && (unwanted = queue_get(r->queue, NULL)))
         queue_done(r->queue, unwanted);
-    while (r->started && r->count < r->max_passes) {
+    while (r->started && r->count < places(r)) {
         enum queue_priority priority;
         const char *key = queue_get(r->queue, &priority);
         if (!key)

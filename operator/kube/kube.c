@@ -58,8 +58,17 @@ static void call_free(struct kube_call *call)
     free(call);
 }
 
-static struct kube_call *next_waiting(const struct kube *kube)
+/*
+ * The call to send now; NULL: none. What is in the background leaves a quarter of the lines free:
+ * others shall not wait until the server has answered it.
+ */
+static struct kube_call *next_call(const struct kube *kube)
 {
+    int most = kube->max_inflight;
+    if (!kube->waiting[0])
+        most -= kube->max_inflight / 4;
+    if (kube->inflight >= most)
+        return NULL;
     return kube->waiting[0] ? kube->waiting[0] : kube->waiting[1];
 }
 
@@ -86,7 +95,7 @@ static void on_reply(void *arg, const struct session_reply *from)
     kube->inflight--;
     call->done(call->arg, &reply);
     call_free(call);
-    if (next_waiting(kube))
+    if (next_call(kube))
         loop_timer_start(kube->turn, 0);
 }
 
@@ -107,7 +116,7 @@ static void pump(void *arg)
 {
     struct kube *kube = arg;
     struct kube_call *call;
-    while ((call = next_waiting(kube)) && kube->inflight < kube->max_inflight) {
+    while ((call = next_call(kube))) {
         DL_DELETE(kube->waiting[call->background], call);
         if (call->err.kind) {
             fail(call);
@@ -225,7 +234,7 @@ void kube_cancel(struct kube_call *call)
     if (call->session) {
         session_cancel(call->session);
         kube->inflight--;
-        if (next_waiting(kube))
+        if (next_call(kube))
             loop_timer_start(kube->turn, 0);
     } else {
         DL_DELETE(kube->waiting[call->background], call);
@@ -267,7 +276,7 @@ void kube_free(struct kube *kube)
 {
     if (!kube)
         return;
-    assert(!next_waiting(kube) && kube->inflight == 0);
+    assert(!kube->waiting[0] && !kube->waiting[1] && kube->inflight == 0);
     session_free(kube->session);
     loop_timer_free(kube->turn);
     free(kube);

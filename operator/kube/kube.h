@@ -5,7 +5,8 @@
  * Every call is asynchronous. `done` runs exactly once, never before kube_call() returned, never
  * after kube_cancel(). There are no retries in here: what to do about an error is decided by
  * whoever asked. Calls wait in a queue (first in, first out, but the background last) while
- * `max_inflight` of them are on their way; watches do not count.
+ * `max_inflight` of them are on their way, three quarters of that for the background; watches do
+ * not count.
  */
 #pragma once
 

@@ -263,6 +263,26 @@ START_TEST(test_queue)
 }
 END_TEST
 
+/* An edit need not wait until a busy server has answered what may wait. */
+START_TEST(test_background_leaves_room)
+{
+    struct fixture f;
+    struct kube_call *calls[5];
+    set_up(&f, 4);
+    for (size_t i = 0; i < 4; i++)
+        calls[i] = get_at(&f, "background", true);
+    trace_linger(&f.trace, 50);
+    ck_assert_uint_eq(fakeserver_requests(f.server), 3);
+    calls[4] = get(&f, "edit");
+    trace_linger(&f.trace, 50);
+    ck_assert_uint_eq(fakeserver_requests(f.server), 4);
+    ck_assert_ptr_nonnull(strstr(fakeserver_request(f.server, 3), "/edit "));
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        kube_cancel(calls[i]);
+    tear_down(&f);
+}
+END_TEST
+
 START_TEST(test_request_deadline)
 {
     struct fixture f;
@@ -395,4 +415,5 @@ START_TEST(test_fence)
 END_TEST
 
 UNIT_MAIN("kube", test_verbs, test_answers, test_bad_requests_are_told_later, test_queue,
-          test_request_deadline, test_credentials, test_warnings_and_metrics, test_fence)
+          test_background_leaves_room, test_request_deadline, test_credentials,
+          test_warnings_and_metrics, test_fence)

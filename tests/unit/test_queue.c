@@ -92,6 +92,7 @@ START_TEST(an_edit_overtakes_the_background)
     static const char *const order[] = {"c", "d", "a", "b"};
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
         enum queue_priority priority;
+        ck_assert_int_eq(queue_is_urgent(q), i < 2);
         const char *key = queue_get(q, &priority);
         ck_assert_int_eq(priority, i < 2 ? QUEUE_NORMAL : QUEUE_BACKGROUND);
         ck_assert_str_eq(key, order[i]);
