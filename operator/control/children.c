@@ -3,6 +3,7 @@
 
 #include "control/observe.h"
 #include "control/rolls.h"
+#include "data/jsonread.h"
 #include "templates/templates.h"
 
 #include <stdlib.h>
@@ -16,24 +17,47 @@ static bool must_wait(const struct children *children, const struct object_kind 
 
 static void drop_early(struct children *children, size_t index)
 {
-    json_decref(children->early[index].object);
+    free(children->early[index].ns);
+    free(children->early[index].text);
     children->early[index] = children->early[--children->early_count];
 }
 
-static void keep_early(struct children *children, const struct object_kind *kind, json_t *object)
+/* All that a child of an optional kind is compared by, as text: without its status. */
+static char *text_of(const json_t *object)
+{
+    json_auto_t *copy = json_copy((json_t *)(uintptr_t)object);
+    json_auto_t *metadata = json_copy(json_object_get(object, "metadata"));
+    json_auto_t *managers = json_array();
+    size_t i;
+    json_t *entry;
+    json_array_foreach (jx_array(metadata, "managedFields"), i, entry)
+        if (!jx_str(entry, "subresource", NULL))
+            json_array_append(managers, entry);
+    json_object_set(metadata, "managedFields", managers);
+    json_object_set(copy, "metadata", metadata);
+    json_object_del(copy, "status");
+    return jx_compact(copy);
+}
+
+static void keep_early(struct children *children, const struct object_kind *kind,
+                       const json_t *object)
 {
     if (children->early_count == children->early_cap) {
         children->early_cap = children->early_cap ? 2 * children->early_cap : 64;
         children->early = xrealloc(children->early, children->early_cap * sizeof(*children->early));
     }
-    children->early[children->early_count++] = (struct children_early){kind, json_incref(object)};
+    struct children_early *early = &children->early[children->early_count++];
+    char version[STORE_VERSION_LEN];
+    *early = (struct children_early){
+        .kind = kind, .ns = xstrdup(object_namespace(object)), .text = text_of(object)};
+    store_identify(early->uid, version, object);
 }
 
 void children_begin(struct children *children, const struct object_kind *kind, const char *scope)
 {
     for (size_t i = children->early_count; i > 0; i--) {
         const struct children_early *early = &children->early[i - 1];
-        if (early->kind == kind && object_in_scope(scope, object_namespace(early->object)))
+        if (early->kind == kind && object_in_scope(scope, early->ns))
             drop_early(children, i - 1);
     }
     struct store_gateway *gw, *next;
@@ -66,7 +90,7 @@ void children_deleted(struct children *children, const struct object_kind *kind,
                       const json_t *object)
 {
     for (size_t i = children->early_count; i > 0; i--)
-        if (strcmp(object_uid(children->early[i - 1].object), object_uid(object)) == 0)
+        if (strcmp(children->early[i - 1].uid, object_uid(object)) == 0)
             drop_early(children, i - 1);
     const struct store_gateway *gw = observe_deleted(children->store, kind, object);
     if (gw)
@@ -92,9 +116,11 @@ void children_synced(const struct children *children, const struct object_kind *
 void children_start(struct children *children)
 {
     children->started = true;
-    for (size_t i = 0; i < children->early_count; i++)
-        children_changed(
-            children, children->early[i].kind, children->early[i].object, QUEUE_BACKGROUND);
+    for (size_t i = 0; i < children->early_count; i++) {
+        const struct children_early *early = &children->early[i];
+        json_auto_t *object = jsonread_bytes(early->text, strlen(early->text), NULL);
+        children_changed(children, early->kind, object, QUEUE_BACKGROUND);
+    }
     children_done(children);
 }
 

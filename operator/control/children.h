@@ -8,7 +8,10 @@
 
 struct children_early {
     const struct object_kind *kind;
-    json_t *object;
+    char uid[STORE_UID_LEN];
+    char *ns;
+    char *
+        text; /* compact JSON: there may be tens of thousands, each several times as large parsed */
 };
 
 /*
