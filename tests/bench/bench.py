@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 import urllib.request
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ sys.path.insert(0, str(ROOT / "tests" / "controlplane"))
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 import challenges  # noqa: E402
 import harness as h  # noqa: E402
+import peer  # noqa: E402
+import scale  # noqa: E402
 from controlplane import ControlPlane  # noqa: E402
 
 WRITES = ("create", "update", "patch", "delete")
@@ -44,10 +45,6 @@ def gateway(i: int, namespace: str) -> dict[str, Any]:
         maxReplicas=4,
         serviceType="ClusterIP",
     )
-
-
-def seconds_of(stamp: str) -> float:
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
 
 
 class Operator:
@@ -137,6 +134,12 @@ class Bench:
         self.rows.append((what, value, goal))
         print(f"  {what:<58} {value:>14}  {goal}", flush=True)
 
+    def save(self, name: str, text: str) -> None:
+        folder = ROOT / "build" / "bench"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+        print(f"  wrote build/bench/{name}", flush=True)
+
     def writes(self, since: int, agent: str) -> tuple[int, float]:
         """How many successful writes the agent did since then, and over how many seconds."""
         events = [
@@ -148,8 +151,8 @@ class Bench:
         assert not bad, f"{len(bad)} writes of {agent} failed, e.g. {bad[0]['responseStatus']}"
         if not events:
             return 0, 0.0
-        begin = min(seconds_of(e["requestReceivedTimestamp"]) for e in events)
-        end = max(seconds_of(e["stageTimestamp"]) for e in events)
+        begin = min(scale.seconds_of(e["requestReceivedTimestamp"]) for e in events)
+        end = max(scale.seconds_of(e["stageTimestamp"]) for e in events)
         return len(events), end - begin
 
     def create_gateways(self, namespace: str) -> list[dict[str, Any]]:
@@ -309,26 +312,64 @@ def documents_of(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def numbers(text: str) -> list[int]:
+    counts = [int(word) for word in text.split(",")]
+    if min(counts) < 1:
+        raise ValueError("not from 1")
+    return counts
+
+
+def measure(bench: Bench, args: argparse.Namespace, counts: list[int]) -> None:
+    if args.peer:
+        peer.run(bench, args.peer, gateway)
+        return
+    print(f"{args.gateways} gateways × 6 objects + status, {INFLIGHT} requests in flight", flush=True)
+    bench.commands()
+    bench.nothing()
+    if len(counts) > 1:
+        scale.run(bench, Operator, gateway, counts)
+        namespace = f"bench-scale-{counts[0]}"
+    else:
+        bench.converge()
+        bench.restart()
+        namespace = f"bench-operator-{args.rounds - 1}"
+    if args.replay:
+        scale.replay(bench, Operator, namespace, args.replay)
+    if args.challenges:
+        challenges.run(bench, Operator, args.challenges)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True, help="the operator, a release build")
     parser.add_argument("--loadgen", required=True, help="the raw load generator")
-    parser.add_argument("--gateways", type=int, default=1000)
+    parser.add_argument(
+        "--gateways",
+        type=numbers,
+        default=[1000],
+        metavar="N[,N…]",
+        help="how many; several: what grows with the number (scale.py)",
+    )
+    parser.add_argument(
+        "--replay",
+        type=numbers,
+        metavar="N[,N…]",
+        help="starts in step with so many copies of one gateway (replay.py)",
+    )
+    parser.add_argument(
+        "--peer", metavar="CMD", help="another operator, to compare with side by side (peer.py)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--challenges", type=int, default=0, help="route so many ACME challenges, too")
     parser.add_argument("--steady", type=int, default=STEADY_SECONDS, help="seconds to watch it idle")
     args = parser.parse_args()
+    counts, args.gateways = args.gateways, args.gateways[0]
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs", flush=True)
     with ControlPlane(audit=True) as cp:
         h.cp = cp
         h.install()
-        bench = Bench(args, cp)
-        print(f"{args.gateways} gateways × 6 objects + status, {INFLIGHT} requests in flight", flush=True)
-        bench.commands()
-        bench.nothing()
-        bench.converge()
-        bench.restart()
-        if args.challenges:
-            challenges.run(bench, Operator, args.challenges)
+        measure(Bench(args, cp), args, counts)
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}", flush=True)
     return 0
 
 
