@@ -134,7 +134,7 @@ static int send_next(struct pages *pages, struct err *err)
                                &(const struct session_request){
                                    .method = "GET",
                                    .target = target.text,
-                                   .metadata_only = pages->scope.metadata_only,
+                                   .as = pages->scope.metadata_only ? SESSION_METADATA_LIST : NULL,
                                    .gzip = true,
                                    .idle_ms = session_timing(pages->session)->list_idle,
                                    .on_start = on_start,

@@ -137,9 +137,6 @@ static void on_done(void *arg, struct http_request *request, const struct http_r
     call_free(call);
 }
 
-#define ACCEPT_ALL      "Accept: application/json"
-#define ACCEPT_METADATA ACCEPT_ALL ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-
 static void add_line(char ***lines, size_t *count, char *line)
 {
     *lines = xrealloc(*lines, (*count + 2) * sizeof(**lines));
@@ -159,7 +156,11 @@ static char **headers_new(const struct session_call *call, const struct credenti
     const struct session *session = call->session;
     char **lines = NULL;
     size_t count = 0;
-    add_line(&lines, &count, xstrdup(call->request.metadata_only ? ACCEPT_METADATA : ACCEPT_ALL));
+    const char *as = call->request.as;
+    add_line(&lines,
+             &count,
+             as ? xasprintf("Accept: application/json;as=%s;g=meta.k8s.io;v=v1", as)
+                : xstrdup("Accept: application/json"));
     add_line(&lines, &count, xstrdup(session->user_agent));
     if (call->request.content_type)
         add_line(&lines, &count, xasprintf("Content-Type: %s", call->request.content_type));

@@ -19,12 +19,16 @@ struct session_reply {
     struct err err; /* ERR_NONE: 2xx with JSON */
 };
 
+/* Kinds of meta.k8s.io: one object, and a list; a server refuses either for the other. */
+#define SESSION_METADATA      "PartialObjectMetadata"
+#define SESSION_METADATA_LIST "PartialObjectMetadataList"
+
 struct session_request {
     const char *method;
     const char *target;
     const char *content_type; /* of the body, or NULL */
     char *body;               /* taken; or NULL */
-    bool metadata_only;       /* see struct kube_scope */
+    const char *as;           /* the kind of meta.k8s.io to get it as; NULL: as it is */
     bool secret;              /* as in net/http.h */
     bool gzip;
     int total_ms, idle_ms; /* as in net/http.h */

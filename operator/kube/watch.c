@@ -218,7 +218,7 @@ static void initial_events_end(struct watch *watch, const char *version)
 /* Whether it is an object of the kind that was asked for; a Table, for example, is not. */
 static bool is_ours(const struct watch *watch, const json_t *object)
 {
-    const char *kind = watch->scope.metadata_only ? "PartialObjectMetadata" : watch->kind->kind;
+    const char *kind = watch->scope.metadata_only ? SESSION_METADATA : watch->kind->kind;
     if (object_name(object)[0] && strcmp(jx_str(object, "kind", ""), kind) == 0)
         return true;
     LOG_DEBUG("object of another kind in a watch", LS("kind", watch->kind->kind));
@@ -409,7 +409,7 @@ static int start_watch(struct watch *watch, struct err *err)
                                &(const struct session_request){
                                    .method = "GET",
                                    .target = target.text,
-                                   .metadata_only = watch->scope.metadata_only,
+                                   .as = watch->scope.metadata_only ? SESSION_METADATA : NULL,
                                    .total_ms = (int)end_ms + timing->grace,
                                    .idle_ms = timing->silence,
                                    .on_start = on_start,

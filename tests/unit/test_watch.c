@@ -148,4 +148,28 @@ START_TEST(test_scripts)
 }
 END_TEST
 
-UNIT_MAIN("watch", test_scripts)
+/* A list of metadata is a kind of its own: asked for as objects are, it is refused with 406. */
+START_TEST(test_metadata_only)
+{
+    static const struct fakeserver_reply replies[] = {
+        ENDS(FORBIDDEN_FIELD), ENDS(LIST("5", "", ITEM("a"))), STAYS(HEAD)};
+    static const struct kube_scope scope = {
+        .ns = "n", .labels = "a=b", .fields = "c.d=e", .metadata_only = true};
+    static const char *const kinds[] = {
+        "PartialObjectMetadata", "PartialObjectMetadataList", "PartialObjectMetadata"};
+    struct fixture f;
+    set_up(&f, replies, ARRAY_LEN(replies));
+    watch_free(f.watch);
+    f.watch = watch_new(f.kube, &things, &scope, &sink, &f);
+    run_script(&f, ARRAY_LEN(replies));
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        AUTO_FREE char *accept =
+            xasprintf("\r\nAccept: application/json;as=%s;g=meta.k8s.io;v=v1\r\n", kinds[i]);
+        ck_assert_ptr_nonnull(strstr(fakeserver_request(f.server, i), accept));
+    }
+    trace_check(&f.trace, "begin\nobject a\nsynced\n");
+    tear_down(&f);
+}
+END_TEST
+
+UNIT_MAIN("watch", test_scripts, test_metadata_only)
