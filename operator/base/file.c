@@ -15,17 +15,18 @@ static int fail(const char *path, int error, struct err *err)
 int file_read_open(int fd, const char *name, struct strbuf *ret, struct err *err)
 {
     char chunk[8192];
-    for (;;) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
+    ssize_t n;
+    int result = 0;
+    while (result == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail(name, errno, err);
-        if (n == 0)
-            return 0;
-        if (strbuf_add(ret, chunk, (size_t)n) < 0)
-            return err_set(err, ERR_INVALID, "%s: is larger than %zu bytes", name, ret->max);
+            result = fail(name, errno, err);
+        else if (strbuf_add(ret, chunk, (size_t)n) < 0)
+            result = err_set(err, ERR_INVALID, "%s: is larger than %zu bytes", name, ret->max);
     }
+    explicit_bzero(chunk, sizeof(chunk)); /* it may have been a token or a key */
+    return result;
 }
 
 int file_read(const char *path, struct strbuf *ret, struct err *err)

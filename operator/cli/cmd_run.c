@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Passes under way get this long to end after SIGTERM; a pod has 30 s by default. */
@@ -268,6 +270,18 @@ static void warned(void *arg, const char *text)
     LOG_WARN("the API server warns", LS("err", text));
 }
 
+/*
+ * Tokens and keys are in our memory, so none of it goes to a core file. The limit alone is not
+ * enough: it does not hold where the kernel pipes cores to a program (core(5)). Not dumpable also
+ * means that nobody under the same user may trace us.
+ */
+static void keep_memory_private(void)
+{
+    const struct rlimit none = {0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
 static int load(struct run_options *options, struct runtime *run, struct err *err)
 {
     if (settings_load(&options->settings, &run->config, err) < 0)
@@ -460,6 +474,7 @@ int cmd_run(int argc, char **argv)
         return status;
     }
     log_set_level((enum log_level)log_level_parse(options.log_level));
+    keep_memory_private();
     struct runtime run = {.loop = loop_new()};
     struct err err = {0};
     if (load(&options, &run, &err) < 0 || run_until_stopped(&options, &run, &err) < 0) {

@@ -147,8 +147,10 @@ static int read_pem(const char *path, const char *data, bool (*check)(const char
     AUTO_STRBUF struct strbuf text = STRBUF_INIT(LIMIT_CREDENTIAL);
     if (file_read(path, &text, err) < 0)
         return -1;
-    if (strlen(text.text) != text.len || !check(text.text))
+    if (strlen(text.text) != text.len || !check(text.text)) {
+        explicit_bzero(text.text, text.len);
         return err_set(err, ERR_UNAVAILABLE, "%s: there is no %s in it", path, kind);
+    }
     *ret = strbuf_take(&text);
     return 0;
 }
