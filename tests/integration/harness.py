@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "controlplane"))
+import rights  # noqa: E402
 from controlplane import ControlPlane, ControlPlaneError, end_process, established, start_time  # noqa: E402
 
 SYSTEM = "meshgateway-system"
@@ -485,6 +486,7 @@ def main() -> int:
         install()
         runner = unittest.TextTestRunner(resultclass=_Result, verbosity=2)
         result = unittest.main(module="__main__", testRunner=runner, exit=False).result
+        rights.record(cp, OPERATOR_USER, ROOT / "manifests")
     except KeyboardInterrupt:
         return 130
     finally:
