@@ -99,7 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!loop) {
         struct err err;
         loop = loop_new();
-        require(httpd_new(loop, "127.0.0.1:0", routes, &httpd, &err) == 0);
+        const struct httpd_options options = {.address = "127.0.0.1:0", .routes = routes};
+        require(httpd_new(loop, &options, &httpd, &err) == 0);
     }
     talk(loop, httpd_port(httpd), data, size);
     return 0;

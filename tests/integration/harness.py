@@ -220,10 +220,11 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
 class Operator:
     """The program under test as a process."""
 
+    spawn: dict[str, Any] = {}  # more of subprocess.Popen's arguments
+
     def __init__(self, *args: str, kubeconfig: str | None = None) -> None:
         self.args = args
         self.kubeconfig = kubeconfig
-        self.env: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.log = Path(tempfile.mkstemp(prefix="operator-", suffix=".log", dir=cp.dir)[1])
         with socket.socket() as s:
@@ -236,7 +237,6 @@ class Operator:
             **os.environ,
             "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
-            **self.env,
         }
 
     @property
@@ -263,6 +263,7 @@ class Operator:
                 stdout=log,
                 stderr=log,
                 env=self.env,
+                **self.spawn,
             )
         self._started = start_time(self.process.pid)
         if ready:

@@ -223,7 +223,7 @@ class Ha(h.IntegrationTest):
         pair = [r.replica(self, kubeconfig=str(path)) for _ in shifts]
         for operator, shift in zip(pair, shifts):
             shift.write_text("0")
-            operator.env = {
+            operator.env |= {
                 "CLOCKSHIFT": str(shift),
                 "LD_PRELOAD": str(library),
                 "ASAN_OPTIONS": "detect_leaks=0:exitcode=99:verify_asan_link_order=0",
