@@ -35,6 +35,6 @@ case $(uname -m) in
 x86_64) [ "$(pads '\bendbr64\b')" -gt 500 ] || { echo "$program: no landing pads (CET)"; missing=1; } ;;
 aarch64) [ "$(pads '\b(bti|paciasp)\b')" -gt 500 ] || { echo "$program: no landing pads (BTI)"; missing=1; } ;;
 esac
-want "probes of large stack frames" "$code" 'or[ql] +\$0x0,(0x[0-9a-f]+)?\(%rsp|str +xzr, \[sp'
+want "probes of large stack frames" "$code" 'or[ql] +[$]0x0,(0x[0-9a-f]+)?\(%rsp|str +xzr, \[sp'
 if grep -qF "$PWD/" "$program"; then echo "$program: the path where it was built is in it"; missing=1; fi
 exit "$missing"

@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-const struct httpd_timing httpd_timing_default = {.head = 32000, .idle = 90000, .answer = 90000};
+static const struct httpd_timing usual = {.head = 32000, .idle = 90000, .answer = 90000};
 
 /* When accepting fails, e.g. for want of descriptors, it rests for a while. */
 #define REST_MS 1000
@@ -93,8 +93,10 @@ static void set_state(struct conn *conn, enum conn_state state)
     const int limits[] = {
         [CONN_WAITS] = timing->idle, [CONN_HEAD] = timing->head, [CONN_ANSWER] = timing->answer};
     conn->state = state;
-    DL_DELETE(conn->httpd->conns, conn);
-    DL_APPEND(conn->httpd->conns, conn);
+    if (conn->next) { /* not at the end yet */
+        DL_DELETE(conn->httpd->conns, conn);
+        DL_APPEND(conn->httpd->conns, conn);
+    }
     if (state == CONN_CALL)
         loop_timer_stop(conn->timer); /* the gate has a limit of its own */
     else
@@ -361,7 +363,7 @@ int httpd_new(struct loop *loop, const struct httpd_options *options, struct htt
     httpd->loop = loop;
     httpd->options = *options;
     if (!options->timing)
-        httpd->options.timing = &httpd_timing_default;
+        httpd->options.timing = &usual;
     httpd->rest = loop_timer_new(loop, on_rested, httpd);
     httpd->port = listen_port(fd);
     httpd->listener = evconnlistener_new(loop_base(loop),

@@ -40,14 +40,12 @@ struct httpd_route {
     void *arg;
 };
 
-/* In milliseconds; other values than httpd_timing_default are for tests. */
+/* In milliseconds. */
 struct httpd_timing {
     int head;   /* from the first byte of a connection or a request to the end of its head */
     int idle;   /* until the next request of a connection */
     int answer; /* until the client has taken the answer */
 };
-
-extern const struct httpd_timing httpd_timing_default;
 
 struct httpd_options {
     /*
@@ -59,7 +57,7 @@ struct httpd_options {
     struct servercert *cert; /* then HTTPS; NULL: HTTP */
     httpd_gate *gate;        /* NULL: everybody is served */
     void *gate_arg;
-    const struct httpd_timing *timing; /* NULL: httpd_timing_default */
+    const struct httpd_timing *timing; /* for tests; NULL: 32 s, 90 s, 90 s */
 };
 
 /*
