@@ -35,8 +35,7 @@ void queue_add_after(struct queue *q, const char *key, int64_t delay_ms);
  * most_ms], with jitter. queue_forget ends the series of failures.
  */
 void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t most_ms);
-/* The server asked for a pause: until it is over nothing makes the key ready, not even an addition.
- */
+/* The server asked for a pause: before its end nothing makes the key ready, also no addition. */
 void queue_hold(struct queue *q, const char *key, int64_t least_ms);
 void queue_forget(struct queue *q, const char *key);
 /* How often queue_retry was called for the key since queue_forget. */

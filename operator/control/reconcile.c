@@ -168,7 +168,7 @@ static enum outcome schedule(struct reconcile *r, const char *key, const struct 
             queue_add_after(r->queue, key, result->recheck_ms);
         return OUTCOME_SUCCESS;
     case PASS_TRANSIENT:
-        queue_retry(r->queue, key, 0, QUEUE_BACKOFF_MAX_MS);
+        queue_retry(r->queue, key, result->retry_ms, QUEUE_BACKOFF_MAX_MS);
         return OUTCOME_ERROR;
     case PASS_REFUSED:
         queue_retry(r->queue, key, result->again ? 0 : REFUSED_RETRY_MIN_MS, REFUSED_RETRY_MAX_MS);
