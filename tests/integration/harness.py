@@ -427,6 +427,11 @@ def binary() -> str:
 def install() -> None:
     """The shipped manifests, as `kubectl apply -k` installs them."""
     cp.kubectl("apply", "--server-side", "-k", str(ROOT / "manifests"))
+    owners_admitted()
+
+
+def owners_admitted() -> None:
+    """Waits until the operator may make objects that a MeshGateway owns."""
     token = json.loads(Path(cp.service_account_kubeconfig(SYSTEM, ACCOUNT)).read_text())
     owner = {"apiVersion": "istio.banzaicloud.io/v1beta1", "kind": "MeshGateway", "name": "x"}
     owned = {

@@ -3,7 +3,7 @@
 """test_monitoring.py YAMLTOOL: the rules and the dashboard of manifests/monitoring are what Prometheus understands.
 
 Every alert fires in alerts.test.yaml, has a section in manifests/README.md, and nothing asks for a
-metric that operator/README.md does not have.  tests/integration/test_metrics.py compares that table
+metric that operator/README.md does not have.  tests/integration/test_scrape.py compares that table
 with what the operator serves.  Without promtool the exit status is 77 (skipped).
 """
 

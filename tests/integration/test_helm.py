@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The Helm chart against a real API server: what it renders is accepted, and a release from its beginning to its end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import harness as h
+
+CHART = h.ROOT / "manifests" / "helm" / "meshgateway-operator"
+RELEASE = ("meshgateway-operator", "-n", h.SYSTEM)
+# Each turns something on or off that the others do not.
+VALUES: list[dict[str, Any]] = [
+    {},
+    {"replicas": 1, "leaderElection": False, "topologySpreadConstraints": [], "serviceAccount": {"annotations": {"a": "b"}}},
+    {
+        "image": {"repository": "registry.test/mgw", "digest": "sha256:" + "0" * 64, "pullPolicy": "Always"},
+        "imagePullSecrets": [{"name": "pull"}],
+        "namespaces": ["a", "b"],
+        "config": {"revision": "1-31", "imagePullSecrets": [{"name": "pull"}], "proxyConfig": {"concurrency": 2}},
+        "maxRolling": 3,
+        "extraArgs": ["--max-inflight=8"],
+        "rbac": {"revisions": ["1-31"], "aggregate": False},
+    },
+    {
+        "metrics": {"certSecret": "tls", "port": 9443, "dashboard": {"enabled": True}},
+        "networkPolicy": {"metricsFrom": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}], "apiServerPorts": [6443]},
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"a": "b"},
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]}}},
+        "podLabels": {"team": "edge"},
+        "podAnnotations": {"a": "b"},
+        "commonLabels": {"team": "edge"},
+    },
+    {"metrics": {"enabled": False}, "networkPolicy": {"enabled": False}, "keepGateways": False},
+    {"metrics": {"secure": False, "port": 8080}, "podDisruptionBudget": {"enabled": False}},
+]  # fmt: skip
+
+
+def helm(*args: str) -> str:
+    done = subprocess.run(
+        [HELM, "--kubeconfig", h.cp.kubeconfig, *args], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"helm {' '.join(args)}: {done.stderr}"
+    return done.stdout
+
+
+def install() -> None:
+    """The CRD is there already, as kubectl made it."""
+    h.cp.kubectl("create", "namespace", h.SYSTEM)
+    helm("install", *RELEASE, str(CHART), "--take-ownership")
+    h.owners_admitted()
+
+
+def objects(kinds: str) -> set[str]:
+    """Of the release."""
+    labels = "app.kubernetes.io/instance=meshgateway-operator"
+    return set(h.cp.kubectl("get", kinds, "-A", "-l", labels, "-o", "name").stdout.split())
+
+
+class Chart(h.IntegrationTest):
+    autostart = False
+
+    def test_a_values_are_accepted(self) -> None:
+        for values in VALUES:
+            with self.subTest(json.dumps(values)[:60]), tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                file.write(json.dumps(values))
+                file.flush()
+                rendered = helm("template", *RELEASE, str(CHART), "-f", file.name)
+                # As Helm, so that what the release has and these values have not goes.
+                args = ("--server-side", "--field-manager=helm", "--dry-run=server", "--validate=strict")
+                h.cp.kubectl("apply", *args, "-f", "-", input=rendered)
+
+    def serving(self) -> h.Operator:
+        """A gateway that serves, and the operator that made it."""
+        operator = self.start_operator()
+        self.gateway("gw", deployment={"replicas": 2})
+        h.eventually(
+            lambda: h.condition(h.get("MeshGateway", self.ns, "gw"), "Available").get("reason") == "Available",
+            "its pods run",
+        )
+        h.settled()
+        return operator
+
+    def test_b_upgrade_leaves_gateways_alone(self) -> None:
+        self.serving()
+        mark = h.cp.audit_mark()
+        helm("upgrade", *RELEASE, str(CHART), "--set", "config.logLevel=warning,rbac.revisions={1-31}")
+        deployment = h.get("Deployment", h.SYSTEM, "meshgateway-operator")
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
+        self.assertIn("--config=/etc/meshgateway/config/config.yaml", container["args"])
+        self.assert_no_writes(mark)
+
+    def test_c_uninstalled_gateways_go_on(self) -> None:
+        """The CRD and what gateways read their Secrets by stay; without the CRD nothing does."""
+        self.assertEqual(self.serving().stop(), 0)
+        before = {kind: h.get(kind, self.ns, "gw") for kind in h.BASE_CHILDREN}
+        helm("uninstall", *RELEASE)
+        everything = "crd,clusterrole,clusterrolebinding,role,rolebinding,sa,deploy,svc,pdb,netpol,cm"
+        stays = {
+            "customresourcedefinition.apiextensions.k8s.io/meshgateways.istio.banzaicloud.io",
+            "clusterrole.rbac.authorization.k8s.io/meshgateway-secret-reader",
+        }
+        h.eventually(lambda: objects(everything) == stays, "the release is gone but for what stays")
+        for kind, document in before.items():
+            now = h.get(kind, self.ns, "gw")
+            self.assertEqual((now["metadata"]["uid"], now.get("spec")),
+                             (document["metadata"]["uid"], document.get("spec")), kind)
+        self.assertIsNotNone(h.get("MeshGateway", self.ns, "gw"))
+        h.cp.kubectl("delete", "crd", "meshgateways.istio.banzaicloud.io", "--wait=false")
+        for kind in before:
+            h.eventually(lambda k=kind: h.get(k, self.ns, "gw") is None, f"the {kind} is gone", 60)  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    found = subprocess.run(
+        [h.ROOT / "tests" / "manifests" / "build.sh", "helm"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if found.returncode != 0:
+        sys.exit(77)
+    HELM = str(Path(found.stdout.strip()) / "helm")
+    h.install = install
+    sys.exit(h.main())

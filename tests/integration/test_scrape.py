@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the operator serves about itself: metrics that promtool finds nothing wrong with, from the first moment on, and checks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import unittest
+import urllib.error
+import urllib.request
+
+import harness as h
+from test_acme_status import free_port
+
+README = h.ROOT / "operator" / "README.md"
+BUILD = h.ROOT / "tests" / "manifests" / "build.sh"
+# Beside what only its replicas in a cluster serve.
+ELSEWHERE = {"leader_election_master_status"}
+
+
+def documented() -> set[str]:
+    text = README.read_text().split("\n## Metrics\n")[1]
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def fetch(port: int, path: str) -> tuple[int, str]:
+    """Status and text; status 0 when nothing answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+    except OSError:
+        return 0, ""
+
+
+class Metrics(h.IntegrationTest):
+    autostart = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = free_port()
+
+    def start(self, ready: bool = True) -> h.Operator:
+        return self.start_operator("--metrics-bind-address", f"127.0.0.1:{self.port}", ready=ready)
+
+    def scrape(self) -> str:
+        status, text = fetch(self.port, "/metrics")
+        self.assertEqual(status, 200)
+        return text
+
+    def value(self, series: str) -> float | None:
+        """Of a series as it is written, labels included."""
+        found = re.search(rf"(?m)^{re.escape(series)} (\S+)$", self.scrape())
+        return float(found[1]) if found else None
+
+    def ready(self, status: str) -> float | None:
+        return self.value(f'meshgateway_gateways_condition{{type="Ready",status="{status}"}}')
+
+    def test_metrics_are_what_the_table_has(self) -> None:
+        """All of them at once, also those that nothing has happened for, and none beside."""
+        self.start()
+        served = set(re.findall(r"(?m)^# TYPE (\w+)", self.scrape()))
+        self.assertEqual(served ^ documented(), ELSEWHERE)
+        for result in ("success", "error", "requeue", "requeue_after"):
+            series = f'controller_runtime_reconcile_total{{controller="meshgateway",result="{result}"}}'
+            self.assertIsNotNone(self.value(series), series)
+
+    def test_promtool_finds_nothing(self) -> None:
+        found = subprocess.run([BUILD, "promtool"], stdout=subprocess.PIPE, text=True, check=False)
+        if found.returncode != 0:
+            raise unittest.SkipTest("no promtool")
+
+        def lint() -> None:
+            done = subprocess.run(
+                [f"{found.stdout.strip()}/promtool", "check", "metrics"],
+                input=self.scrape(), capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+        operator = self.start(ready=False)
+        h.eventually(lambda: fetch(self.port, "/metrics")[0] == 200, "metrics are served")
+        lint()
+        h.eventually(operator.ready, "the operator is ready", 30)
+        self.gateway()
+        lint()
+
+    def test_conditions_are_counted(self) -> None:
+        self.start()
+        h.eventually(lambda: self.ready("True") == 0, "none at the beginning")
+        self.gateway("one", service={"type": "ClusterIP"})
+        self.gateway("two")  # nobody gives it an address
+        h.eventually(lambda: (self.ready("True"), self.ready("False")) == (1, 1), "one is ready")
+        self.assertEqual(self.value("meshgateway_gateways"), 2)
+        assigned = 'meshgateway_gateways_condition{type="AddressAssigned",status="False"}'
+        self.assertEqual(self.value(assigned), 1)
+        longest = "meshgateway_gateways_not_ready_longest_seconds"
+        h.eventually(lambda: (self.value(longest) or 0) > 0, "it has not been ready for a while")
+        h.assign_address(self.ns, "two", "203.0.113.7")
+        h.eventually(lambda: (self.ready("True"), self.ready("False")) == (2, 0), "both are ready")
+        self.assertEqual(self.value(longest), 0)
+        for name in ("one", "two"):
+            h.delete("MeshGateway", self.ns, name)
+        h.eventually(lambda: self.ready("True") == 0, "what is gone is not counted")
+
+    def test_checks(self) -> None:
+        operator = self.start()
+        rows = {
+            "/healthz": "ok\n",
+            "/healthz?verbose": "[+]passes ok\nhealthz check passed\n",
+            "/healthz/passes": "ok\n",
+            "/readyz?verbose": "[+]watches ok\n[+]shutdown ok\nreadyz check passed\n",
+            "/readyz/watches": "ok\n",
+        }
+        for path, text in rows.items():
+            self.assertEqual(fetch(operator.port, path), (200, text), path)
+        self.assertEqual(fetch(operator.port, "/readyz/strange")[0], 404)
+        self.assertEqual(self.value("meshgateway_ready"), 1)
+
+    def test_what_fails_is_told(self) -> None:
+        """A kind that may not be read any more."""
+        operator = self.start()
+        role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/meshgateway-operator"
+        before = h.cp.must("GET", role)["rules"]
+        self.addCleanup(h.cp.must, "PATCH", role, {"rules": before}, h.MERGE)
+        rules = [r for r in before if r.get("resources") != ["poddisruptionbudgets"]]
+        h.cp.must("PATCH", role, {"rules": rules}, h.MERGE)
+        operator.stop()
+        operator = self.start(ready=False)
+        h.eventually(lambda: "poddisruptionbudgets" in fetch(operator.port, "/readyz")[1], "the kind is named")
+        status, text = fetch(operator.port, "/readyz?exclude=shutdown")
+        self.assertEqual(status, 503)
+        first, *others = text.splitlines()
+        self.assertRegex(first, r"^\[-\]watches failed: poddisruptionbudgets: .")
+        self.assertEqual(others, ["[+]shutdown excluded: ok", "readyz check failed"])
+        self.assertEqual(fetch(operator.port, "/readyz?exclude=watches"), (200, "ok\n"))
+        self.assertEqual(fetch(operator.port, "/healthz")[0], 200)
+        self.assertEqual(self.value("meshgateway_ready"), 0)
+        self.assertRegex(self.scrape(), r'rest_client_requests_total\{code="403",')
+
+
+if __name__ == "__main__":
+    sys.exit(h.main())
