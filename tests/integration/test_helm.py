@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import foreign_crds
 import harness as h
 
 CHART = h.ROOT / "manifests" / "helm" / "meshgateway-operator"
@@ -99,7 +100,37 @@ class Chart(h.IntegrationTest):
         self.assertIn("--config=/etc/meshgateway/config/config.yaml", container["args"])
         self.assert_no_writes(mark)
 
-    def test_c_uninstalled_gateways_go_on(self) -> None:
+    def test_c_rights_in_some_namespaces_only(self) -> None:
+        """With namespaces, the operator may do nothing elsewhere, and is refused nothing that it asks for."""
+        h.cp.kubectl("create", "namespace", "istio-system")
+        other = self.namespace(f"{self.ns}-other")
+        helm("upgrade", *RELEASE, str(CHART), "--set", f"namespaces={{{self.ns},{other}}}")
+        mark = h.cp.audit_mark()
+        self.start_operator("--namespace", self.ns, "--namespace", other)
+        self.gateway("gw", deployment={"replicas": 2})
+        h.create(h.gateway("injected", other, proxy={"mode": "Injected"}))
+        h.eventually(
+            lambda: h.condition(h.get("MeshGateway", other, "injected"), "InjectionReady").get("reason") == "NoInjector",
+            "the webhooks have been looked at",
+        )
+        for file in foreign_crds.files():
+            h.cp.kubectl("apply", "--server-side", "-f", str(file))
+        issuer = {"name": "ca", "kind": "ClusterIssuer"}
+        tls = {"hosts": ["a.test"], "tls": {"certificate": {"issuerRef": issuer}}}
+        ports = [{"name": "http", "port": 80, "targetPort": 8080}, {"name": "https", "port": 443, "targetPort": 8443}]
+        self.gateway("hosts", ports=ports, servers=[tls])
+        certificates = f"/apis/cert-manager.io/v1/namespaces/{self.ns}/certificates"
+        h.eventually(lambda: h.cp.must("GET", certificates)["items"], "there is a Certificate", 60)
+        h.settled()
+        verbs = (*h.WRITES, "get", "list", "watch")
+        refused = [e for e in h.cp.audit_events(mark, h.OPERATOR_USER, verbs)
+                   if e.get("responseStatus", {}).get("code") == 403]  # fmt: skip
+        self.assertEqual([e["requestURI"] for e in refused], [])
+        for verb, kind in (("list", "pods"), ("create", "deployments"), ("list", "configmaps")):
+            can = h.cp.kubectl("auth", "can-i", verb, kind, "-n", "default", "--as", h.OPERATOR_USER, check=False)
+            self.assertEqual(can.stdout.strip(), "no", f"{verb} {kind}")
+
+    def test_d_uninstalled_gateways_go_on(self) -> None:
         """The CRD and what gateways read their Secrets by stay; without the CRD nothing does."""
         self.assertEqual(self.serving().stop(), 0)
         before = {kind: h.get(kind, self.ns, "gw") for kind in h.BASE_CHILDREN}

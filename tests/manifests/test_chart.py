@@ -43,12 +43,14 @@ def run(*args: str, text: str = "") -> str:
 
 
 def objects(text: str) -> Objects:
-    """By kind and name; none may occur twice."""
+    """By kind and name, of those of other namespaces namespace and name; none may occur twice."""
     found: Objects = {}
     for line in run(yamltool, "json", text=text).splitlines():
         document = json.loads(line)
         if document:
-            key = (document["kind"], document["metadata"]["name"])
+            metadata = document["metadata"]
+            elsewhere = metadata.get("namespace", "meshgateway-system") != "meshgateway-system"
+            key = (document["kind"], (metadata["namespace"] + "/" if elsewhere else "") + metadata["name"])
             assert key not in found, key
             found[key] = document
     return found
@@ -64,6 +66,19 @@ def without(document: dict[str, Any], labels: set[str], annotations: set[str]) -
         kept = {k: v for k, v in metadata.pop(field, {}).items() if k not in names}
         metadata.update({field: kept} if kept else {})
     return {**document, "metadata": metadata}
+
+
+def comparable(document: dict[str, Any]) -> dict[str, Any]:
+    """Rules of RBAC have no order, and may be divided."""
+    rules = [
+        (group, resource, name, verb)
+        for rule in document.get("rules", [])
+        for group in rule.get("apiGroups", [""])
+        for resource in rule.get("resources", rule.get("nonResourceURLs"))
+        for name in rule.get("resourceNames", [""])
+        for verb in rule["verbs"]
+    ]
+    return {**document, "rules": sorted(rules)} if rules else document
 
 
 class Chart(unittest.TestCase):
@@ -83,7 +98,8 @@ class Chart(unittest.TestCase):
         for key, document in chart.items():
             with self.subTest(key):
                 self.assertLess(HELM_LABELS, set(document["metadata"]["labels"]))
-                self.assertEqual(without(document, HELM_LABELS, HELM_ANNOTATIONS), kustomize[key])
+                normal = without(document, HELM_LABELS, HELM_ANNOTATIONS)
+                self.assertEqual(comparable(normal), comparable(kustomize[key]))
 
     def test_monitoring_is_what_kustomize_makes(self) -> None:
         enabled = [f"metrics.{what}.enabled=true" for what in ("serviceMonitor", "prometheusRule", "dashboard")]
@@ -155,6 +171,9 @@ class Chart(unittest.TestCase):
         role = template("--set", "rbac.revisions={1-31}")["ClusterRole", "meshgateway-operator"]
         (maps,) = [r["resourceNames"] for r in role["rules"] if r.get("resources") == ["configmaps"]]
         self.assertEqual(maps, ["istio", "istio-sidecar-injector", "istio-1-31", "istio-sidecar-injector-1-31"])
+        named = template("--set", "namespaces={a,b},config.istioNamespace=mesh")
+        self.assertEqual({o["metadata"]["namespace"] for (kind, _), o in named.items() if kind == "Role"},
+                         {"a", "b", "mesh", "meshgateway-system"})
         none = {kind for kind, _ in template("--set", "rbac.create=false")}
         self.assertEqual(none & {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}, set())
         self.assertNotIn("aggregate-to", str(template("--set", "rbac.aggregate=false")))
