@@ -168,9 +168,10 @@ class Chart(unittest.TestCase):
         self.assertEqual(spec["volumes"], [{"name": "config", "configMap": {"name": "meshgateway-operator"}}])
 
     def test_rights(self) -> None:
-        role = template("--set", "rbac.revisions={1-31}")["ClusterRole", "meshgateway-operator"]
-        (maps,) = [r["resourceNames"] for r in role["rules"] if r.get("resources") == ["configmaps"]]
-        self.assertEqual(maps, ["istio", "istio-sidecar-injector", "istio-1-31", "istio-sidecar-injector-1-31"])
+        for values in ("rbac.revisions={1-31}", "config.revision=1-31", "rbac.revisions={1-31},config.revision=1-31"):
+            role = template("--set", values)["ClusterRole", "meshgateway-operator"]
+            (maps,) = [r["resourceNames"] for r in role["rules"] if r.get("resources") == ["configmaps"]]
+            self.assertEqual(maps, ["istio", "istio-sidecar-injector", "istio-1-31", "istio-sidecar-injector-1-31"])
         named = template("--set", "namespaces={a,b},config.istioNamespace=mesh")
         self.assertEqual({o["metadata"]["namespace"] for (kind, _), o in named.items() if kind == "Role"},
                          {"a", "b", "mesh", "meshgateway-system"})
