@@ -12,12 +12,13 @@ import urllib.error
 import urllib.request
 
 import harness as h
+import replicas as r
 from test_acme_status import free_port
 
 README = h.ROOT / "operator" / "README.md"
 BUILD = h.ROOT / "tests" / "manifests" / "build.sh"
-# Beside what only its replicas in a cluster serve.
-ELSEWHERE = {"leader_election_master_status"}
+# There with --leader-elect.
+OF_REPLICAS = {"leader_election_master_status"}
 
 
 def documented() -> set[str]:
@@ -35,6 +36,20 @@ def fetch(port: int, path: str) -> tuple[int, str]:
         return e.code, e.read().decode()
     except OSError:
         return 0, ""
+
+
+def served(text: str) -> set[str]:
+    return set(re.findall(r"(?m)^# TYPE (\w+)", text))
+
+
+def lint(text: str) -> None:
+    """promtool has nothing to say about it."""
+    found = subprocess.run([BUILD, "promtool"], stdout=subprocess.PIPE, text=True, check=False)
+    if found.returncode != 0:
+        raise unittest.SkipTest("no promtool")
+    promtool = f"{found.stdout.strip()}/promtool"
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, ""), done.stdout + done.stderr
 
 
 class Metrics(h.IntegrationTest):
@@ -63,30 +78,33 @@ class Metrics(h.IntegrationTest):
     def test_metrics_are_what_the_table_has(self) -> None:
         """All of them at once, also those that nothing has happened for, and none beside."""
         self.start()
-        served = set(re.findall(r"(?m)^# TYPE (\w+)", self.scrape()))
-        self.assertEqual(served ^ documented(), ELSEWHERE)
+        self.assertEqual(served(self.scrape()) ^ documented(), OF_REPLICAS)
         for result in ("success", "error", "requeue", "requeue_after"):
             series = f'controller_runtime_reconcile_total{{controller="meshgateway",result="{result}"}}'
             self.assertIsNotNone(self.value(series), series)
 
     def test_promtool_finds_nothing(self) -> None:
-        found = subprocess.run([BUILD, "promtool"], stdout=subprocess.PIPE, text=True, check=False)
-        if found.returncode != 0:
-            raise unittest.SkipTest("no promtool")
-
-        def lint() -> None:
-            done = subprocess.run(
-                [f"{found.stdout.strip()}/promtool", "check", "metrics"],
-                input=self.scrape(), capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
-
         operator = self.start(ready=False)
-        h.eventually(lambda: fetch(self.port, "/metrics")[0] == 200, "metrics are served")
-        lint()
+        lint(h.eventually(lambda: fetch(self.port, "/metrics")[1], "metrics are served"))
         h.eventually(operator.ready, "the operator is ready", 30)
         self.gateway()
-        lint()
+        lint(self.scrape())
+
+    def test_a_standby_has_the_same(self) -> None:
+        """It watches, so that it counts gateways too, and is ready; it makes no passes."""
+        first = r.replica(self).start()
+        r.leads(first)
+        second = r.replica(self).start()
+        self.gateway("gw", service={"type": "ClusterIP"})
+        for operator, leads in ((first, 1), (second, 0)):
+            self.port = operator.metrics_port
+            self.assertEqual(served(self.scrape()), documented())
+            lint(self.scrape())
+            self.assertEqual(operator.metric("leader_election_master_status"), leads)
+            self.assertEqual(self.value("meshgateway_ready"), 1)
+            h.eventually(lambda: self.ready("True") == 1, "the gateway is ready")
+            passes = self.value('controller_runtime_reconcile_time_seconds_count{controller="meshgateway"}')
+            self.assertEqual(bool(passes), bool(leads))
 
     def test_conditions_are_counted(self) -> None:
         self.start()
