@@ -15,6 +15,7 @@ import foreign_crds
 import harness as h
 
 CHART = h.ROOT / "manifests" / "helm" / "meshgateway-operator"
+NAMESPACES = ["team-a", "team-b"]
 RELEASE = ("meshgateway-operator", "-n", h.SYSTEM)
 # Each turns something on or off that the others do not.
 VALUES: list[dict[str, Any]] = [
@@ -23,7 +24,7 @@ VALUES: list[dict[str, Any]] = [
     {
         "image": {"repository": "registry.test/mgw", "digest": "sha256:" + "0" * 64, "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "pull"}],
-        "namespaces": ["a", "b"],
+        "namespaces": NAMESPACES,
         "config": {"revision": "1-31", "imagePullSecrets": [{"name": "pull"}], "proxyConfig": {"concurrency": 2}},
         "maxRolling": 3,
         "extraArgs": ["--max-inflight=8"],
@@ -56,7 +57,8 @@ def helm(*args: str) -> str:
 
 def install() -> None:
     """The CRD is there already, as kubectl made it."""
-    h.cp.kubectl("create", "namespace", h.SYSTEM)
+    for namespace in (h.SYSTEM, "istio-system", *NAMESPACES):
+        h.cp.kubectl("create", "namespace", namespace)
     helm("install", *RELEASE, str(CHART), "--take-ownership")
     h.owners_admitted()
 
@@ -69,6 +71,10 @@ def objects(kinds: str) -> set[str]:
 
 class Chart(h.IntegrationTest):
     autostart = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        helm("upgrade", *RELEASE, str(CHART), "--reset-values")
 
     def test_a_values_are_accepted(self) -> None:
         for values in VALUES:
@@ -102,7 +108,6 @@ class Chart(h.IntegrationTest):
 
     def test_c_rights_in_some_namespaces_only(self) -> None:
         """With namespaces, the operator may do nothing elsewhere, and is refused nothing that it asks for."""
-        h.cp.kubectl("create", "namespace", "istio-system")
         other = self.namespace(f"{self.ns}-other")
         helm("upgrade", *RELEASE, str(CHART), "--set", f"namespaces={{{self.ns},{other}}}")
         mark = h.cp.audit_mark()
