@@ -138,10 +138,10 @@ class Chart(unittest.TestCase):
             ("metrics.enabled=false", ["run", "--leader-elect", "--metrics-bind-address=0"]),
             ("metrics.secure=false,metrics.port=8080", ["run", "--leader-elect", "--metrics-bind-address=:8080"]),
             (
-                "metrics.certSecret=tls,namespaces={a,b},logLevel=debug,maxRolling=5%,extraArgs={--max-inflight=8}",
+                "metrics.certSecret=tls,namespaces={a,b},selector=shard!=a,logLevel=debug,maxRolling=5%,extraArgs={--max-inflight=8}",
                 [
                     "run", "--leader-elect", "--metrics-bind-address=:8443", "--metrics-secure",
-                    "--metrics-cert-path=/etc/meshgateway/metrics", "--namespace=a", "--namespace=b",
+                    "--metrics-cert-path=/etc/meshgateway/metrics", "--namespace=a", "--namespace=b", "--selector=shard!=a",
                     "--log-level=debug", "--max-rolling=5%", "--max-inflight=8",
                 ],
             ),
