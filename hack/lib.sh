@@ -13,6 +13,10 @@ test_packages=(
     check valgrind shellcheck groff-base mandoc
     clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
 )
+# What the image needs, and the tests of what is released (`hack/test.sh --all`).
+image_packages=(buildah ca-certificates)
+release_packages=("${image_packages[@]}" dpkg-dev file)
+package_test_packages=("${release_packages[@]}" crun lintian man-db podman)
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -89,4 +93,21 @@ need_command() {
 # build_preset NAME: configures and builds build/NAME.
 build_preset() {
     step "build $1" sh -c "cmake --preset $1 && cmake --build --preset $1"
+}
+
+# project_version: of CMakeLists.txt, the only place that states it.
+project_version() {
+    sed -nE 's/^project\(meshgateway VERSION ([0-9.]+) .*/\1/p' CMakeLists.txt
+}
+
+# source_date_epoch: the time that all bytes of a release bear: SOURCE_DATE_EPOCH, or that of the last commit.
+source_date_epoch() {
+    [ -z "${SOURCE_DATE_EPOCH:-}" ] || { say "$SOURCE_DATE_EPOCH" && return; }
+    git log -1 --format=%ct 2>/dev/null || fail "not a git checkout: set SOURCE_DATE_EPOCH"
+}
+
+# pack_tar DIR FILE…: a tar of files in DIR on stdout; the same files give the same bytes.
+pack_tar() {
+    tar -C "$1" --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw,a-s \
+        --mtime="@$(source_date_epoch)" -cf - "${@:2}"
 }
