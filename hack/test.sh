@@ -30,6 +30,7 @@ run_tests() {
 }
 
 need_packages "${build_packages[@]}" "${test_packages[@]}"
+[ "$without" = slow ] || need_packages "${package_test_packages[@]}"
 need_command kubectl "https://kubernetes.io/docs/tasks/tools/ has it for every system."
 step "control plane for the tests" tests/controlplane/build.sh ||
     fail "no control plane: the tests against a real kube-apiserver cannot run"
@@ -47,6 +48,7 @@ run_tests asan integration -L integration -LE "$without" -j 4
 tests/e2e/build.sh --check >/dev/null ||
     say "skip        tests: end to end (istiod, Envoy and cert-manager are not built; hack/e2e.sh builds them)"
 run_tests release e2e -L e2e
+[ "$without" = slow ] || run_tests release packages -L packages
 
 summary=$(python3 hack/summary.py "$results"/*.xml) || broken=1
 say "$summary"
