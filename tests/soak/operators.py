@@ -181,12 +181,14 @@ def trend(samples: list[Sample]) -> dict[str, Any]:
         return told
     span = life[-1].at - life[0].at
     slope, mean = line([(s.at, s.rss_kib) for s in life])
+    opened, _ = line([(s.at, s.fds) for s in life])
     told.update(
         seconds=round(span),
         rss_mib=[round(s.rss_kib / 1024, 1) for s in life],
         growth_mib=round(slope * span / 1024, 2),
         growth_percent=round(100 * slope * span / mean, 1),
         fds=[s.fds for s in life],
+        growth_fds=round(opened * span, 1),
         threads=sorted({s.threads for s in life}),
     )
     return told
