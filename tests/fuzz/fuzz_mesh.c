@@ -17,7 +17,7 @@ static void render(const struct config *config, const char *mode)
         OBJ(F("metadata", OBJ(F("name", STR("g")), F("namespace", STR("default")))),
             F("spec",
               OBJ(F("type", STR("ingress")),
-                  F("mode", STR(mode)),
+                  F("proxy", OBJ(F("mode", STR(mode)))),
                   F("ports", ARR(OBJ(F("name", STR("http")), F("port", INT(80))))))));
     struct meshgateway gw;
     struct templates_list list;
