@@ -6,12 +6,12 @@
 #include "control/queue.h"
 #include "control/store.h"
 
+/* Text, since there may be tens of thousands, each several times as large when parsed. */
 struct children_early {
     const struct object_kind *kind;
     char uid[STORE_UID_LEN];
     char *ns;
-    char *
-        text; /* compact JSON: there may be tens of thousands, each several times as large parsed */
+    char *text; /* compact JSON */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "control/injectors.h"
 #include "control/members.h"
 #include "control/meshes.h"
+#include "control/namespaces.h"
 #include "control/watchlog.h"
 #include "kube/watch.h"
 #include "templates/common.h"
@@ -260,23 +261,6 @@ static void add_sources(struct manager *m, const struct object_kind *kind)
         add_source(m, kind, m->namespaces[i]);
 }
 
-/* Two watches over the same would each sweep away what the other is about to see. */
-static const char **each_once(const char *const *names)
-{
-    size_t count = 0, kept = 0;
-    while (names[count])
-        count++;
-    const char **list = xcalloc(count + 1, sizeof(*list));
-    for (size_t i = 0; i < count; i++) {
-        bool repeated = false;
-        for (size_t k = 0; k < kept; k++)
-            repeated = repeated || strcmp(list[k], names[i]) == 0;
-        if (!repeated)
-            list[kept++] = names[i];
-    }
-    return list;
-}
-
 /* Kinds that may not be installed */
 
 static void on_optional_begin(void *arg, const struct object_kind *kind, const char *scope)
@@ -407,7 +391,7 @@ struct manager *manager_new(const struct manager_options *options)
     m->members = (struct members){.store = &m->store, .config = options->config};
     kube_keep_managers(options->kube, options->standby);
     m->events = events_new(options->loop, options->kube, EVENTS_SOURCE, options->instance);
-    m->namespaces = each_once(options->namespaces);
+    m->namespaces = namespaces_each_once(options->namespaces);
     look_around(m);
     struct pass_context context = {.loop = options->loop,
                                    .kube = options->kube,

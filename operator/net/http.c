@@ -5,25 +5,18 @@
 #include "base/now.h"
 #include "base/strbuf.h"
 #include "net/multi.h"
+#include "net/tcp.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
-/* A connection without an answer for this long is dead, also while it is idle (tcp(7)). */
-#define DEAD_PEER_MS       45000
-#define KEEPALIVE_IDLE_S   30
-#define KEEPALIVE_REPEAT_S 5
-#define KEEPALIVE_COUNT    3
-#define IDLE_CONNECTION_S  90
-#define MAX_CONNECTIONS    64
+#define IDLE_CONNECTION_S 90
+#define MAX_CONNECTIONS   64
 
 /* The connections of one identity. The first lane is the one of new requests; the others end. */
 struct lane {
@@ -210,30 +203,13 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 static curl_socket_t open_socket(void *arg UNUSED, curlsocktype purpose UNUSED,
                                  struct curl_sockaddr *address)
 {
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0 || (address->family != AF_INET && address->family != AF_INET6))
-        return fd;
-    /* Each is an improvement only: a connection without it works too. */
-    const struct {
-        int level, option, value;
-    } options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
-                   {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
-                   {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_REPEAT_S},
-                   {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT},
-                   {IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_PEER_MS}};
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        (void)setsockopt(
-            fd, options[i].level, options[i].option, &options[i].value, sizeof(options[i].value));
-    return fd;
+    return tcp_open(address->family, address->socktype, address->protocol);
 }
 
 static int close_socket(void *arg, curl_socket_t fd)
 {
     const struct http *http = arg;
-    const struct linger reset = {.l_onoff = 1, .l_linger = 0}; /* socket(7) */
-    if (http->abandoned)
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-    return close(fd);
+    return http->abandoned ? tcp_reset(fd) : close(fd);
 }
 
 static int before_request(void *arg, char *ip UNUSED, char *local_ip UNUSED, int port UNUSED,
