@@ -143,7 +143,7 @@ static void answer(struct store_gateway *gw, const struct plan_step *step, int r
 
 START_TEST(answers_that_differ_are_noticed)
 {
-    struct store store = {NULL};
+    struct store store = {.gateways = NULL};
     json_auto_t *object = cluster_gateway("u1", "{'type':'ingress','ports':[]}");
     struct store_gateway *gw = store_put(&store, object);
     struct plan plan;

@@ -44,7 +44,7 @@ static void set_up(void)
     config_init(&config);
     around.meshes = meshes_new(&(struct meshes_options){.config = &config});
     around.rolls = rolls_new(&store, &(struct rolls_limit){.count = 1}, NULL, NULL);
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     json_auto_t *object = cluster_gateway("u1", SPEC);
     gw = store_put(&store, object);
     struct plan plan;

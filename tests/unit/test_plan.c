@@ -22,7 +22,7 @@ static struct store_gateway *put(const char *uid, const char *spec)
 
 static void set_up(void)
 {
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     config_init(&config);
     around.meshes = meshes_new(&(struct meshes_options){.config = &config});
 }

@@ -46,7 +46,7 @@ static struct store_gateway *add(const char *name, const char *deployment)
 
 static void set_up(const char *limit)
 {
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     woken = (struct strbuf)STRBUF_INIT(256);
     struct rolls_limit parsed;
     ck_assert_int_eq(rolls_parse_limit(limit, &parsed), 0);

@@ -30,7 +30,7 @@ static void set_child(const struct object_kind *kind, const char *facts)
 
 static void set_up(const char *deployment, const char *service)
 {
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     config_init(&config);
     object = cluster_gateway("u1", SPEC);
     known = store_put(&store, object);

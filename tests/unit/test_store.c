@@ -25,7 +25,7 @@ static json_t *service(const char *uid, const char *version)
 /* The API server stores it, so it must come back. */
 START_TEST(keeps_a_nul_in_an_annotation)
 {
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     json_auto_t *object = cluster_gateway("u1", "{'type':'ingress','ports':[]}");
     jx_set(object, "metadata.annotations", OBJ(F("a", json_stringn("x\0y", 3))));
     const struct store_gateway *gw = store_put(&store, object);
@@ -38,7 +38,7 @@ END_TEST
 /* An answer may be older than the full set, whose sweep then must remove what it lacks. */
 START_TEST(only_the_watch_sees)
 {
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     json_auto_t *object = cluster_gateway("u1", "{'type':'ingress','ports':[]}");
     struct store_gateway *gw = store_put(&store, object);
     ck_assert(!gw->seen);
@@ -106,7 +106,7 @@ static void assert_metrics(const char *const *lines)
 
 START_TEST(counts_conditions_as_gateways_come_and_go)
 {
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     gauges_register(&store);
     now_fake(0, 1000000000);
     assert_metrics((const char *const[]){

@@ -124,7 +124,7 @@ static struct store_gateway *gw;
 /* Everything is in step; the Deployment says this of itself. */
 static void set_up(const char *spec, const char *facts)
 {
-    store = (struct store){NULL};
+    store = (struct store){.gateways = NULL};
     json_auto_t *object = cluster_gateway("u1", spec);
     gw = store_put(&store, object);
     struct plan plan;
