@@ -151,8 +151,8 @@ class Checks:
         limit = WRITES_OF_AN_OBJECT + WRITES_AN_ACTION * actions
         return [f"{n} writes of {key} in one storm" for key, n in counts.items() if n > limit]
 
-    def settle(self, quiet: float = 3.0, seconds: float = 120.0) -> None:
-        """Waits until the last consequences are written, such as counts of events."""
+    def settle(self, quiet: float = 10.0, seconds: float = 120.0) -> None:
+        """Waits for the last consequences, such as counts of events, and pods that a foreign object keeps from Programmed."""
         mark, since = h.cp.audit_mark(), time.monotonic()
         deadline = since + seconds
         while time.monotonic() - since < quiet:
