@@ -146,6 +146,8 @@ static void gateway_changed(void *arg, json_t *object)
         gw->seen = true;
         if (object_compare_versions(object_resource_version(object), gw->version) <= 0)
             return;
+    } else {
+        reconcile_namespace_lives(source->m->reconcile, key);
     }
     bool known = gw != NULL;
     bool same = known && is_same_gateway(gw, object);

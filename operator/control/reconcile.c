@@ -142,6 +142,17 @@ static bool is_ending(struct reconcile *r, const char *key)
     return ns && ns->until > now_ms();
 }
 
+void reconcile_namespace_lives(struct reconcile *r, const char *key)
+{
+    AUTO_FREE char *name = namespace_of(key);
+    struct ending_namespace *ns;
+    HASH_FIND_STR(r->ending, name, ns);
+    if (!ns)
+        return;
+    HASH_DEL(r->ending, ns);
+    free(ns);
+}
+
 static void log_failure(const char *key, const struct pass_result *result)
 {
     if (!result->err.kind)

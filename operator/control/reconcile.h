@@ -23,3 +23,5 @@ void reconcile_stop(struct reconcile *r, loop_cb *drained, void *arg);
 void reconcile_free(struct reconcile *r);
 
 struct queue *reconcile_queue(struct reconcile *r);
+/* A gateway has come to be: in a namespace that is being deleted it could not. */
+void reconcile_namespace_lives(struct reconcile *r, const char *key);

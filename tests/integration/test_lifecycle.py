@@ -113,6 +113,10 @@ class Namespaces(h.IntegrationTest):
             "the namespace is gone",
             60,
         )
+        # Made anew it is no longer the one that nothing can be created in; that is remembered for 30 s.
+        self.namespace(held)
+        h.create(h.gateway("gw", held))
+        h.eventually(lambda: h.get("Deployment", held, "gw"), "the new namespace is at work", 20)
 
 
 class Crd(h.IntegrationTest):
