@@ -38,7 +38,7 @@ for preset in dev clang asan release; do
     build_preset "$preset" || fail "the build '$preset' is broken"
 done
 
-run_tests dev dev -LE 'integration|valgrind|slow'
+run_tests dev dev -LE "integration|valgrind|$without"
 # The sanitizers watch the same tests, and the operator in the tests against the control plane.
 run_tests asan asan -LE 'check|integration|slow'
 # What the optimiser makes of the program, and whether it is hardened.
