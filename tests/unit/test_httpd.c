@@ -200,7 +200,7 @@ START_TEST(keeps_connections)
 }
 END_TEST
 
-static const struct httpd_timing hasty = {.head = 100, .idle = 100, .answer = 100};
+static const struct httpd_timing hasty = {.head = 300, .idle = 300, .answer = 300};
 
 START_TEST(slow_clients_are_let_go)
 {

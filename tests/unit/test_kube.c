@@ -287,7 +287,7 @@ START_TEST(test_request_deadline)
 {
     struct fixture f;
     set_up(&f, 1);
-    f.timing.request = 30;
+    f.timing.request = 300;
     static const struct fakeserver_reply replies[] = {
         {.bytes = NULL}, {.bytes = JSON("200 OK", "Content-Length: 100\r\n\r\n{")}};
     fakeserver_add(f.server, replies, 2);

@@ -25,7 +25,7 @@ static const struct httpd_route routes[] = {
     {.handler = NULL},
 };
 
-static const struct httpd_timing hasty = {.head = 200, .idle = 200, .answer = 200};
+static const struct httpd_timing hasty = {.head = 2000, .idle = 2000, .answer = 2000};
 
 struct fixture {
     struct loop *loop;

@@ -89,17 +89,17 @@ END_TEST
 
 static void short_answer(struct kube_timing *times)
 {
-    times->answer = 20;
+    times->answer = 250;
 }
 
 static void short_quiet(struct kube_timing *times)
 {
-    times->sync_quiet = 20;
+    times->sync_quiet = 250;
 }
 
 static void short_silence(struct kube_timing *times)
 {
-    times->silence = 20;
+    times->silence = 250;
 }
 
 START_TEST(test_guards)
