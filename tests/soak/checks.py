@@ -103,6 +103,14 @@ class Checks:
                     return f"{ns}/{name}: {o['kind']} {o['name']} is {o['state']}: {o.get('detail')}"
         return None
 
+    def refused(self) -> str | None:
+        """None: gateways that somebody else's Service is in the way of say so, and no longer what was before."""
+        for ns in self.world.namespaces:
+            c = h.condition(h.get("MeshGateway", ns, TAKEN), "Programmed")
+            if c.get("reason") != "Conflict":
+                return f"{ns}/{TAKEN}: Programmed says {c}"
+        return None
+
     def difference(self) -> str | None:
         """None: a dry run of what diff renders changes nothing."""
         done = self.command("diff", "-f", "-", text=self.as_list())
@@ -111,7 +119,7 @@ class Checks:
     def converge(self) -> float:
         """Waits until all is in step; how long it took."""
         began = time.monotonic()
-        for check in (self.programmed, self.objects, self.told_in_place, self.difference):
+        for check in (self.programmed, self.objects, self.told_in_place, self.difference, self.refused):
             while True:
                 try:
                     why = check()
