@@ -31,8 +31,12 @@ SILENT = {
     "bind rbac.authorization.k8s.io clusterroles meshgateway-secret-reader": "asked for at the creation of a"
     " RoleBinding; test_faults.py takes it away",
 }
-# What is forbidden as it should be: the rule names the ConfigMaps of the default control plane only.
-FORBIDDEN = ("list core configmaps ", "watch core configmaps ")
+# What is forbidden as it should be: rules name the ConfigMaps of the default control plane and one Lease only.
+FORBIDDEN = (
+    "list core configmaps ",
+    "watch core configmaps ",
+    "get coordination.k8s.io leases somebody-elses",
+)
 
 
 class Right(NamedTuple):
@@ -57,15 +61,15 @@ def of_rules(rules: list[dict[str, Any]]) -> Iterator[Right]:
 
 
 def granted(plane: ControlPlane, manifest: Path) -> list[dict[str, Any]]:
-    """The rules of every ClusterRole in a manifest that is bound to the operator: those that bear its name."""
+    """The rules of every role in a manifest that is bound to the operator: those that bear its name."""
     text = plane.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(manifest)).stdout
     decoder, at, rules = json.JSONDecoder(), 0, []
     while text[at:].strip():
         document, at = decoder.raw_decode(text, len(text) - len(text[at:].lstrip()))
         for item in document.get("items", [document]):
-            if item["kind"] == "ClusterRole" and item["metadata"]["name"].startswith(
-                "meshgateway-operator"
-            ):
+            if item["kind"] in ("ClusterRole", "Role") and item["metadata"][
+                "name"
+            ].startswith("meshgateway-operator"):
                 rules += item["rules"]
     return rules
 

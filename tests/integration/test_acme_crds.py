@@ -74,6 +74,10 @@ class Crds(i.IssuingTest):
         self.told("CertificatesReady", "False", "CertManagerNotInstalled")
         for kind in h.BASE_CHILDREN:
             h.eventually(lambda: h.get(kind, self.ns, "gw"), f"a {kind}")
+        h.eventually(
+            lambda: h.condition(h.get("MeshGateway", self.ns, "gw"), "Available").get("status") == "True",
+            "the pods are there",
+        )
         h.settled()
         mark = h.cp.audit_mark()
         self.operator.stop()
