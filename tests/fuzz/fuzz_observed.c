@@ -10,12 +10,15 @@
 #include "control/injection.h"
 #include "control/managed.h"
 #include "control/takeover.h"
+#include "kube/leaserecord.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void drift(const json_t *desired, const json_t *live)
 {
     require(drift_digest(desired, live) == drift_digest(desired, live));
+    free(drift_field(desired, live));
     (void)managed_left_over(desired, live, FACTS_MANAGER);
     json_auto_t *patch = takeover_patch(live, "u");
     require(!patch ||
@@ -32,6 +35,24 @@ static void facts(const json_t *live)
         json_auto_t *remembered = facts_of(kinds[i], live);
         require(!facts_is_rolled_out(remembered) || !facts_is_replacing(remembered));
     }
+}
+
+/* A Lease that makes no sense can be taken, kept and given back like any other. */
+static void lease(json_t *live)
+{
+    const struct leaserecord_claim claim = {
+        .ns = "n", .name = "l", .identity = "us", .duration_ms = 15000, .wall_us = 1};
+    struct leaserecord record = {.object = NULL};
+    leaserecord_see(&record, live, 1000);
+    require(leaserecord_free_at_ms(&record, 15000) >= 999);
+    json_auto_t *ours = leaserecord_claim(&record, &claim);
+    leaserecord_see(&record, ours, 2000);
+    require(strcmp(leaserecord_holder(&record), "us") == 0);
+    require(leaserecord_free_at_ms(&record, 1) == record.observed_ms + 15000);
+    json_auto_t *released = leaserecord_release(&record, 2);
+    leaserecord_see(&record, released, 3000);
+    require(leaserecord_holder(&record)[0] == '\0');
+    leaserecord_done(&record);
 }
 
 static void injection(const json_t *input)
@@ -61,12 +82,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     json_auto_t *input = jx_parse((const char *)data, size, NULL);
     const json_t *desired = json_object_get(input, "desired");
-    const json_t *live = json_object_get(input, "live");
+    json_t *live = json_object_get(input, "live");
     if (!json_is_object(desired) || !json_is_object(live))
         return 0;
     json_auto_t *before = json_deep_copy(input);
     drift(desired, live);
     facts(live);
+    lease(live);
     injection(input);
     require(json_equal(input, before));
     return 0;

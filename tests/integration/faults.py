@@ -48,6 +48,18 @@ def rewrite(*operations: dict[str, Any]) -> dict[str, Any]:
     return {"allowed": True, "patchType": "JSONPatch", "patch": patch}
 
 
+def another_image_each_time() -> Answer:
+    """An answer that gives a Deployment's pods an image of a number of its own."""
+    numbers = iter(range(10**6))
+
+    def answer(_: dict[str, Any]) -> dict[str, Any]:
+        path = "/spec/template/spec/containers/0/image"
+        value = f"mirror.example.com/proxy:{next(numbers)}"
+        return rewrite({"op": "replace", "path": path, "value": value})
+
+    return answer
+
+
 class Webhook:
     """Called for one resource of one namespace; `answer` says what it says, also later."""
 

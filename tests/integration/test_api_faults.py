@@ -85,14 +85,7 @@ class Webhooks(h.IntegrationTest):
         self.assertEqual(hook.calls - calls, 5)
 
     def test_another_value_each_time_is_given_up(self) -> None:
-        numbers = iter(range(10**6))
-
-        def answer(_: dict[str, Any]) -> dict[str, Any]:
-            path = "/spec/template/spec/containers/0/image"
-            value = f"mirror.example.com/proxy:{next(numbers)}"
-            return f.rewrite({"op": "replace", "path": path, "value": value})
-
-        hook = f.Webhook(self, "deployments", answer)
+        hook = f.Webhook(self, "deployments", f.another_image_each_time())
         hook.install(mutating=True)
         self.gateway()
         mark = h.cp.audit_mark()

@@ -42,14 +42,7 @@ class Fights(h.IntegrationTest):
         self.assertEqual(service["spec"]["selector"]["gateway-name"], "gw")
 
     def test_a_webhook_that_goes_away_is_forgotten(self) -> None:
-        numbers = iter(range(10**6))
-
-        def answer(_: dict[str, Any]) -> dict[str, Any]:
-            path = "/spec/template/spec/containers/0/image"
-            value = f"mirror.example.com/proxy:{next(numbers)}"
-            return f.rewrite({"op": "replace", "path": path, "value": value})
-
-        hook = f.Webhook(self, "deployments", answer)
+        hook = f.Webhook(self, "deployments", f.another_image_each_time())
         hook.install(mutating=True)
         self.gateway()
         mark = h.cp.audit_mark()
