@@ -89,7 +89,7 @@ class Loss(NetTest):
             began = time.monotonic()
             self.change()
             h.eventually(
-                lambda: '"watch interrupted","kind":"MeshGateway"' in self.operator.text(), "noticed", 75
+                lambda: '"watch interrupted","kind":"MeshGateway"' in self.operator.text(), "noticed", 120
             )
             noticed = time.monotonic() - began
             heal()
