@@ -44,7 +44,7 @@ run_tests asan asan -LE 'check|integration|slow'
 # What the optimiser makes of the program, and whether it is hardened.
 run_tests release release -L 'unit|golden|cli|release'
 run_tests dev valgrind -L valgrind
-run_tests asan integration -L integration -LE "$without" -j 4
+run_tests asan integration -L integration -LE "$without" -j 3
 tests/e2e/build.sh --check >/dev/null ||
     say "skip        tests: end to end (istiod, Envoy and cert-manager are not built; hack/e2e.sh builds them)"
 run_tests release e2e -L e2e

@@ -125,10 +125,10 @@ class Rows(i.IssuingTest):
         self.assertEqual(attempt.certificate["spec"]["dnsNames"], ["a.test", "b.test", "c.test"])
         a, b, c = (attempt.challenge(f"{x}.test").solver() for x in "abc")
         self.wait_routes("gw-redirect", [a.route, b.route, c.route, REDIRECT])
-        entry = self.entry("web", "Challenging", "ChallengePending")
-        self.assertEqual(
-            entry["challenges"],
-            [{"dnsName": f"{x}.test", "state": "pending", "routed": True} for x in "abc"],
+        routed = [{"dnsName": f"{x}.test", "state": "pending", "routed": True} for x in "abc"]
+        h.eventually(
+            lambda: self.entry("web", "Challenging", "ChallengePending")["challenges"] == routed,
+            "all three are told as routed",
         )
         a.end()
         self.wait_routes("gw-redirect", [b.route, c.route, REDIRECT])

@@ -231,18 +231,20 @@ class Watched(h.IntegrationTest):
             + ["--cache-dir", str(h.cp.dir / "kubectl-cache")],
             stdout=log,
         )
+
+        def rows() -> list[tuple[int, int]]:
+            lines = (h.cp.dir / f"watch-{self.ns}").read_text().splitlines()
+            pairs = [line.split()[:2] for line in lines if len(line.split()) == 3]
+            return [(int(g), 0 if o == "<none>" else int(o)) for g, o in pairs]
+
         try:
             self.gateway()
+            h.eventually(rows, "kubectl watches")
             for i in range(15):
                 h.patch("MeshGateway", self.ns, "gw", {"spec": {"drainSeconds": 50 + i}})
                 if i % 5 == 4:
                     h.programmed(self.ns, "gw")
             last = h.programmed(self.ns, "gw")["metadata"]["generation"]
-
-            def rows() -> list[tuple[int, int]]:
-                lines = (h.cp.dir / f"watch-{self.ns}").read_text().splitlines()
-                pairs = [line.split()[:2] for line in lines if len(line.split()) == 3]
-                return [(int(g), 0 if o == "<none>" else int(o)) for g, o in pairs]
 
             h.eventually(lambda: rows()[-1:] == [(last, last)], "the last one is seen")
         finally:

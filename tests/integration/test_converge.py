@@ -283,7 +283,7 @@ class Restart(h.IntegrationTest):
         operator = self.start_operator()
         for i in range(20):
             h.create(h.gateway(f"gw-{i}", self.ns))
-        self.assertEqual(operator.stop(15), 0)
+        self.assertEqual(operator.stop(40), 0)  # less than the Deployment's grace period
 
     def test_sigterm_ends_cleanly_without_an_api_server(self) -> None:
         operator = self.start_operator()
