@@ -201,12 +201,10 @@ static const struct probes_check ready_checks[] = {
 /* As /readyz, for alerts. */
 static void refresh_ready(void *arg)
 {
-    const struct runtime *run = arg;
     metrics_set(metrics_gauge("meshgateway_ready",
                               "1: every kind has been seen whole, and none is refused now.",
                               NULL),
-                !run->stopping && lease_is_known(arg, NULL) &&
-                    manager_is_ready(run->manager, NULL));
+                probes_pass(arg));
 }
 
 static void stop_loop(void *arg)
@@ -444,7 +442,7 @@ static int run_until_stopped(const struct run_options *options, struct runtime *
         listen_for_metrics(options, metrics, run, err) == 0 &&
         listen_on(run, "--health-probe-bind-address", &probes, &run->health, err) == 0) {
         procmetrics_register();
-        metrics_on_render(refresh_ready, run);
+        metrics_on_render(refresh_ready, &ready);
         LOG_INFO("started",
                  LS("version", MESHGATEWAY_VERSION),
                  LS("server", run->kubeconfig.server),

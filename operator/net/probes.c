@@ -46,6 +46,15 @@ static int serve_one(const struct probes *probes, const char *name, struct strbu
     return 404;
 }
 
+bool probes_pass(const struct probes *probes)
+{
+    AUTO_STRBUF struct strbuf reasons = STRBUF_INIT(LIMIT_ERROR_BODY);
+    bool passed = true;
+    for (const struct probes_check *check = probes->checks; check->name; check++)
+        passed = passed && check->passes(probes->arg, &reasons);
+    return passed;
+}
+
 int probes_serve(void *arg, const struct httpd_request *request, struct strbuf *body)
 {
     const struct probes *probes = arg;

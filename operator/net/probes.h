@@ -23,5 +23,7 @@ struct probes {
     void *arg; /* of the checks */
 };
 
+/* Whether all checks pass now. */
+bool probes_pass(const struct probes *probes);
 /* An httpd_handler; its argument is a struct probes. */
 int probes_serve(void *arg, const struct httpd_request *request, struct strbuf *body);

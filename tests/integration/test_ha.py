@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import unittest
 from pathlib import Path
 
+import faults
 import harness as h
 import relay
 import replicas as r
@@ -25,28 +26,16 @@ DURATION, DEADLINE, PERIOD = 15, 10, 2
 SLACK = 15  # for a machine that does other things, too
 
 
-class Editor:
+def editor(ns: str, names: list[str]) -> faults.Nagger:
     """Somebody who edits gateways all the time, so that a leader always has something to write."""
+    turns = itertools.count(1)
 
-    def __init__(self, ns: str, names: list[str]) -> None:
-        self._ns, self._names = ns, names
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+    def edit() -> None:
+        i = next(turns)
+        labels = {"serviceLabels": {"turn": f"t{i}"}}
+        h.patch("MeshGateway", ns, names[i % len(names)], {"spec": labels})
 
-    def __enter__(self) -> Editor:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        i = 0
-        while not self._stop.wait(0.1):
-            i += 1
-            name = self._names[i % len(self._names)]
-            h.patch("MeshGateway", self._ns, name, {"spec": {"serviceLabels": {"turn": f"t{i}"}}})
+    return faults.Nagger(edit)
 
 
 class Ha(h.IntegrationTest):
@@ -82,7 +71,7 @@ class Ha(h.IntegrationTest):
         first, second = self.pair()
         taken = []
         for _ in range(3):
-            with Editor(self.ns, self.names):
+            with editor(self.ns, self.names):
                 time.sleep(random.uniform(1, 4))
                 mark = h.cp.audit_mark()
                 first.kill()
@@ -98,7 +87,7 @@ class Ha(h.IntegrationTest):
 
     def test_stopped_for_a_while(self) -> None:
         first, second = self.pair()
-        with Editor(self.ns, self.names):
+        with editor(self.ns, self.names):
             h.eventually(lambda: r.writes_of(first, self.mark), "it works")
             assert first.process is not None
             first.process.send_signal(signal.SIGSTOP)
@@ -118,7 +107,7 @@ class Ha(h.IntegrationTest):
         first, second = self.pair()
         assert first.process is not None
         transitions = r.lease()["spec"]["leaseTransitions"]
-        with Editor(self.ns, self.names):
+        with editor(self.ns, self.names):
             first.process.send_signal(signal.SIGSTOP)
             time.sleep(DEADLINE / 2)
             first.process.send_signal(signal.SIGCONT)
@@ -136,7 +125,7 @@ class Ha(h.IntegrationTest):
         path = h.cp.dir / "kubeconfig-relay"
         path.write_text(json.dumps(config))
         first, second = self.pair(str(path))
-        with Editor(self.ns, self.names):
+        with editor(self.ns, self.names):
             h.eventually(lambda: r.writes_of(first, self.mark), "it works")
             wire.cut(*directions)
             cut = time.monotonic()
@@ -160,7 +149,7 @@ class Ha(h.IntegrationTest):
 
     def test_three_race_for_a_lease_that_is_deleted(self) -> None:
         three = [r.replica(self).start(ready=False) for _ in range(3)]
-        with Editor(self.ns, self.names):
+        with editor(self.ns, self.names):
             for _ in range(10):
                 time.sleep(random.uniform(0, 2 * PERIOD))
                 h.cp.request("DELETE", r.LEASE)
@@ -180,7 +169,7 @@ class Ha(h.IntegrationTest):
     def test_three_race_for_a_lease_that_runs_out(self) -> None:
         first, second = self.pair()
         third = r.replica(self).start()
-        with Editor(self.ns, self.names):
+        with editor(self.ns, self.names):
             first.kill()
             h.eventually(
                 lambda: self.holds(second) or self.holds(third),
@@ -195,7 +184,7 @@ class Ha(h.IntegrationTest):
 
     def test_holder_edited_by_hand(self) -> None:
         first, second = self.pair()
-        with Editor(self.ns, self.names):
+        with editor(self.ns, self.names):
             h.eventually(lambda: r.writes_of(first, self.mark), "it works")
             h.cp.must("PATCH", r.LEASE, {"spec": {"holderIdentity": "by-hand"}}, h.MERGE)
             self.lost(first, 2 * PERIOD + SLACK)
@@ -249,7 +238,7 @@ class Ha(h.IntegrationTest):
     def test_sigterm_under_load(self) -> None:
         first, second = self.pair()
         more = [f"more-{i}" for i in range(30)]
-        with Editor(self.ns, self.names):
+        with editor(self.ns, self.names):
             for name in more:
                 h.create(h.gateway(name, self.ns, minReplicas=2, maxReplicas=3))
             mark = h.cp.audit_mark()
