@@ -176,6 +176,22 @@ def programmed(namespace: str, name: str, seconds: float = 20.0) -> dict[str, An
     return eventually(check, f"gateway {namespace}/{name} programmed", seconds)
 
 
+def available(namespace: str, name: str, seconds: float = 60.0) -> None:
+    """Waits until the gateway's pods are rolled out and told of; until then its status changes."""
+
+    def check() -> bool:
+        live = get("Deployment", namespace, name)
+        status = (live or {}).get("status", {})
+        assert live is not None and status.get("observedGeneration") == live["metadata"]["generation"]
+        counts = {status.get(k) for k in ("replicas", "updatedReplicas", "availableReplicas")}
+        assert counts == {live["spec"]["replicas"]}, status
+        c = condition(get("MeshGateway", namespace, name), "Available")
+        assert c.get("status") == "True", c
+        return True
+
+    eventually(check, f"gateway {namespace}/{name} available", seconds)
+
+
 def operator_writes(since: int = 0, namespace: str = "", events: bool = True) -> list[str]:
     """The operator's writes in the audit log but for its lease, as "verb uri code"."""
     lines = []

@@ -39,7 +39,7 @@ class Crds(i.IssuingTest):
         # All else is there, and nobody is asked for what is not served again and again.
         self.wait_servers(http_web=["./a.test"])
         self.assertEqual(i.routes(self.ns, "gw-redirect"), [REDIRECT])
-        self.assertIsNotNone(h.get("Deployment", self.ns, "gw"))
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         self.assert_no_writes(mark)
@@ -74,10 +74,7 @@ class Crds(i.IssuingTest):
         self.told("CertificatesReady", "False", "CertManagerNotInstalled")
         for kind in h.BASE_CHILDREN:
             h.eventually(lambda: h.get(kind, self.ns, "gw"), f"a {kind}")
-        h.eventually(
-            lambda: h.condition(h.get("MeshGateway", self.ns, "gw"), "Available").get("status") == "True",
-            "the pods are there",
-        )
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         self.operator.stop()

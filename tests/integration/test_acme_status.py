@@ -199,12 +199,8 @@ class Phases(i.IssuingTest):
 
 
 class Restarts(i.IssuingTest):
-    def available(self) -> bool:
-        gw = h.get("MeshGateway", self.ns, "gw")
-        return bool(h.condition(gw, "Available").get("status") == "True")
-
     def restart_writes_nothing(self) -> None:
-        h.eventually(self.available, "the pods are there", 60)
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         self.operator.stop()

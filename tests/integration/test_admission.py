@@ -105,6 +105,7 @@ class Policies(h.IntegrationTest):
 
         h.eventually(works, "the policy rewrites")
         self.gateway()
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         self.assert_no_writes(mark, 3.0)

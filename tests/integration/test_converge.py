@@ -161,6 +161,7 @@ class Status(h.IntegrationTest):
             h.MERGE,
             "/status",
         )
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         self.assert_no_writes(mark)
@@ -235,9 +236,9 @@ class Restart(h.IntegrationTest):
         for i in range(10):
             h.programmed(self.ns, f"gw-{i}")
             h.programmed(self.ns, f"scaled-{i}")
-        h.cp.kubectl(
-            "wait", "-n", self.ns, "--for=condition=Available", "--timeout=60s", "mgw", "--all"
-        )
+        for i in range(10):
+            h.available(self.ns, f"gw-{i}")
+            h.available(self.ns, f"scaled-{i}")
         h.settled()
         self.assertEqual(operator.stop(), 0)
         mark = h.cp.audit_mark()

@@ -247,7 +247,7 @@ class Drift(h.IntegrationTest):
 
     def test_steady_state_writes_nothing(self) -> None:
         self.gateway(minReplicas=2, maxReplicas=4)
-        h.cp.kubectl("wait", "-n", self.ns, "--for=condition=Available", "--timeout=60s", "mgw/gw")
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         self.assert_no_writes(mark, 5.0)

@@ -90,10 +90,7 @@ class Chart(h.IntegrationTest):
         """A gateway that serves, and the operator that made it."""
         operator = self.start_operator()
         self.gateway("gw", deployment={"replicas": 2})
-        h.eventually(
-            lambda: h.condition(h.get("MeshGateway", self.ns, "gw"), "Available").get("reason") == "Available",
-            "its pods run",
-        )
+        h.available(self.ns, "gw")
         h.settled()
         return operator
 

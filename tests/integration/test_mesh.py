@@ -121,20 +121,12 @@ class MeshTest(h.IntegrationTest):
         silence("")
         super().setUpClass()
 
-    def available(self, name: str) -> None:
-        h.eventually(
-            lambda: h.condition(h.get("MeshGateway", self.ns, name), "Available").get("status")
-            == "True",
-            f"{name} is available",
-            60,
-        )
-
     def fleet(self, count: int) -> set[str]:
         names = {f"gw-{i:02}" for i in range(count)}
         for name in names:
             h.create(h.gateway(name, self.ns, serviceType="ClusterIP"))
         for name in names:
-            self.available(name)
+            h.available(self.ns, name)
         h.settled()
         return names
 
@@ -177,7 +169,7 @@ class Values(MeshTest):
         say(tag="1.32.1")
         time.sleep(3)
         self.gateway()
-        self.available("gw")
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         h.patch("ConfigMap", ISTIO, "istio-sidecar-injector", {"data": {"values": "{"}})
@@ -189,7 +181,7 @@ class Values(MeshTest):
         say(tag="1.32.2")
         time.sleep(3)
         self.gateway()
-        self.available("gw")
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         silence("")
@@ -201,7 +193,7 @@ class Values(MeshTest):
         say(tag="1.32.3", mesh={"defaultConfig": {"statNameLength": 189, "concurrency": 1}})
         time.sleep(3)
         self.gateway()
-        self.available("gw")
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         self.operator.stop()
@@ -260,7 +252,7 @@ class Revisions(MeshTest):
         template = h.get("Deployment", self.ns, "gw")["spec"]["template"]["metadata"]
         self.assertEqual(template["labels"]["istio.io/rev"], "prod")
         self.assertEqual(template["annotations"]["istio.io/rev"], "1-31")
-        self.available("gw")
+        h.available(self.ns, "gw")
         self.tag("prod", "1-32")
         h.eventually(lambda: image(self.ns, "gw") == "1.32.5", "the gateway follows its tag")
         self.assertEqual(env(self.ns, "gw")["CA_ADDR"], f"istiod-1-32.{ISTIO}.svc:15012")

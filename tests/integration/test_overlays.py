@@ -89,6 +89,7 @@ class Overlays(h.IntegrationTest):
             with self.subTest(kind):
                 h.patch(kind, self.ns, "gw", edit, h.STRATEGIC)
                 h.eventually(lambda: field(kind, self.ns) == value, "the edit is repaired")
+        h.available(self.ns, "gw")
         h.settled()
         mark = h.cp.audit_mark()
         time.sleep(2)

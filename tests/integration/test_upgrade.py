@@ -188,10 +188,7 @@ class Upgrade(h.IntegrationTest):
         for name in sorted(names):
             h.create(h.gateway(name, self.ns))
         for name in sorted(names):
-            h.cp.kubectl(
-                *("wait", "-n", self.ns, "--for=condition=Available", "--timeout=60s"),
-                f"mgw/{name}",
-            )
+            h.available(self.ns, name)
         h.settled()
         self.assertEqual(operator.stop(), 0)
         image = "registry.example.com/proxyv2:99"
