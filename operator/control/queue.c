@@ -12,6 +12,9 @@
 #include <utlist.h>
 
 #define BACKOFF_FIRST_MS 5
+/* After so many failures in a row a key is not ready sooner than this, whatever happens. */
+#define QUICK_FAILURES 8
+#define SLOW_RETRY_MS  1000
 
 struct item {
     UT_hash_handle hh;
@@ -20,7 +23,7 @@ struct item {
     struct loop_timer *timer; /* NULL until it is delayed for the first time */
     int64_t ready_at;         /* of the timer, 0 = not running */
     int64_t since;            /* waiting or in work since, ms */
-    int64_t held_until;       /* see queue_hold */
+    int64_t held_until;       /* see queue_hold and SLOW_RETRY_MS */
     int failures;
     enum queue_priority priority;
     bool waiting;
@@ -215,6 +218,13 @@ void queue_add_after(struct queue *q, const char *key, int64_t delay_ms)
     add_after(find_or_new(q, key), delay_ms);
 }
 
+static void hold(struct item *item, int64_t least_ms)
+{
+    int64_t until = now_ms() + least_ms;
+    if (item->held_until < until)
+        item->held_until = until;
+}
+
 void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t most_ms)
 {
     struct item *item = find_or_new(q, key);
@@ -223,7 +233,8 @@ void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t mos
         delay *= 2;
     if (delay > most_ms)
         delay = most_ms;
-    item->failures++;
+    if (++item->failures > QUICK_FAILURES)
+        hold(item, SLOW_RETRY_MS);
     if (delay < least_ms)
         delay = least_ms;
     metrics_add(q->adds, 1);
@@ -233,7 +244,7 @@ void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t mos
 
 void queue_hold(struct queue *q, const char *key, int64_t least_ms)
 {
-    find_or_new(q, key)->held_until = now_ms() + least_ms;
+    hold(find_or_new(q, key), least_ms);
 }
 
 void queue_forget(struct queue *q, const char *key)

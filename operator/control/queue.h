@@ -32,7 +32,9 @@ void queue_add(struct queue *q, const char *key, enum queue_priority priority);
 void queue_add_after(struct queue *q, const char *key, int64_t delay_ms);
 /*
  * Adds it after its back-off: 5 ms doubled with each failure up to 1000 s, but within [least_ms,
- * most_ms], with jitter. queue_forget ends the series of failures.
+ * most_ms], with jitter. An addition ends the wait; but from the ninth failure on not within a
+ * second, or what keeps failing is tried as often as somebody touches it. queue_forget ends the
+ * series of failures.
  */
 void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t most_ms);
 /* The server asked for a pause: before its end nothing makes the key ready, also no addition. */

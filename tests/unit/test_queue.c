@@ -172,6 +172,25 @@ START_TEST(nothing_ends_a_pause_that_was_asked_for)
 }
 END_TEST
 
+/* The gateway's pods change with each attempt, say, and bring the next one. */
+START_TEST(what_keeps_failing_is_not_hurried)
+{
+    set_up();
+    for (int failures = 1; failures <= 12; failures++) {
+        queue_retry(q, "a", 0, QUEUE_BACKOFF_MAX_MS);
+        queue_add(q, "a", QUEUE_NORMAL);
+        const char *key = queue_get(q, NULL);
+        if (failures > 8) {
+            ck_assert_ptr_null(key);
+            continue;
+        }
+        ck_assert_ptr_nonnull(key);
+        queue_done(q, key);
+    }
+    tear_down();
+}
+END_TEST
+
 /* What the registry was told to ask is gone; the series stay. */
 START_TEST(metrics_outlive_it)
 {
@@ -189,4 +208,5 @@ END_TEST
 
 UNIT_MAIN("queue", coalesces_and_serialises, only_passes_that_do_not_end_stall_it,
           an_edit_overtakes_the_background, retries_later_and_forgets, an_addition_ends_the_wait,
-          metrics_outlive_it, waking_ends_back_off_only, nothing_ends_a_pause_that_was_asked_for)
+          what_keeps_failing_is_not_hurried, metrics_outlive_it, waking_ends_back_off_only,
+          nothing_ends_a_pause_that_was_asked_for)
