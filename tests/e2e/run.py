@@ -17,6 +17,9 @@ from pathlib import Path
 import suite
 from cluster import HERE, Cluster
 
+sys.path.insert(0, str(HERE.parent / "support"))
+from verdict import verdict  # noqa: E402
+
 
 def main() -> int:
     if len(sys.argv) < 2:
@@ -28,9 +31,7 @@ def main() -> int:
     with Cluster(Path(files).resolve()) as suite.cluster:
         suite.prepare()
         result = unittest.main(module=None, argv=argv, verbosity=2, exit=False).result
-    bad = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - bad} passed, {bad} failed, 0 skipped", flush=True)
-    return 1 if bad or not result.testsRun else 0
+    return verdict(result)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "controlplane"))
+sys.path[:0] = [str(ROOT / "tests" / d) for d in ("controlplane", "support")]
 import rights  # noqa: E402
 from controlplane import ControlPlane, ControlPlaneError, end_process, established, start_time  # noqa: E402
+from verdict import verdict  # noqa: E402
 
 SYSTEM = "meshgateway-system"
 ACCOUNT = "meshgateway-operator"
@@ -517,8 +518,4 @@ def main() -> int:
         cp.stop()
         if keep:
             print(f"kept: {cp.dir}", file=sys.stderr)
-    # A test with several broken subtests counts once.
-    bad = len({getattr(t, "test_case", t) for t, _ in result.failures + result.errors})
-    skipped = len(result.skipped)
-    print(f"{result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped", flush=True)
-    return 1 if bad or not result.testsRun else 0
+    return verdict(result)

@@ -18,6 +18,9 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from verdict import verdict  # noqa: E402
+
 BUILD = Path(os.environ.get("MESHGATEWAY_BUILD", ROOT / "build" / "release"))
 INSIDE = "MESHGATEWAY_TEST_INSIDE"
 # There is no bug that asks for the package.
@@ -145,10 +148,7 @@ def main() -> int:
             result = unittest.main(module="__main__", exit=False, verbosity=2).result
         finally:
             subprocess.run(["umount", "--recursive", str(layers)], check=False)
-    bad = len(result.failures) + len(result.errors)
-    skipped = len(result.skipped)
-    print(f"{result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped", flush=True)
-    return 1 if bad or not result.testsRun else 0
+    return verdict(result)
 
 
 if __name__ == "__main__":

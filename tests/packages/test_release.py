@@ -21,6 +21,9 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from verdict import verdict  # noqa: E402
+
 IMAGE = "registry.example.com/team/meshgateway"
 SPDX_TOOLS = "spdx-tools==0.8.5"  # from PyPI: what validates an SBOM
 work: Path  # set below, before the first test
@@ -194,10 +197,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="meshgateway-release.") as directory:
         work = Path(directory)
         result = unittest.main(module="__main__", exit=False, verbosity=2).result
-    bad = len(result.failures) + len(result.errors)
-    skipped = len(result.skipped)
-    print(f"{result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped", flush=True)
-    return 1 if bad or not result.testsRun else 0
+    return verdict(result)
 
 
 if __name__ == "__main__":
