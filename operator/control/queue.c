@@ -12,9 +12,8 @@
 #include <utlist.h>
 
 #define BACKOFF_FIRST_MS 5
-/* After so many failures in a row a key is not ready sooner than this, whatever happens. */
-#define QUICK_FAILURES 8
-#define SLOW_RETRY_MS  1000
+/* A back-off up to this is waited out, whatever happens to the key. */
+#define HOLD_MAX_MS 1000
 
 struct item {
     UT_hash_handle hh;
@@ -23,8 +22,9 @@ struct item {
     struct loop_timer *timer; /* NULL until it is delayed for the first time */
     int64_t ready_at;         /* of the timer, 0 = not running */
     int64_t since;            /* waiting or in work since, ms */
-    int64_t held_until;       /* see queue_hold and SLOW_RETRY_MS */
+    int64_t held_until;       /* see queue_hold and HOLD_MAX_MS */
     int failures;
+    int64_t backoff_until; /* of the last failure */
     enum queue_priority priority;
     bool waiting;
     bool in_work;
@@ -218,9 +218,8 @@ void queue_add_after(struct queue *q, const char *key, int64_t delay_ms)
     add_after(find_or_new(q, key), delay_ms);
 }
 
-static void hold(struct item *item, int64_t least_ms)
+static void hold(struct item *item, int64_t until)
 {
-    int64_t until = now_ms() + least_ms;
     if (item->held_until < until)
         item->held_until = until;
 }
@@ -228,15 +227,19 @@ static void hold(struct item *item, int64_t least_ms)
 void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t most_ms)
 {
     struct item *item = find_or_new(q, key);
+    int64_t now = now_ms();
+    /* What happens to a key brings passes sooner, and those say nothing about how long it fails. */
+    if (item->failures == 0 || now >= item->backoff_until)
+        item->failures++;
     int64_t delay = BACKOFF_FIRST_MS;
-    for (int i = 0; i < item->failures && delay < QUEUE_BACKOFF_MAX_MS; i++)
+    for (int i = 1; i < item->failures && delay < QUEUE_BACKOFF_MAX_MS; i++)
         delay *= 2;
     if (delay > most_ms)
         delay = most_ms;
-    if (++item->failures > QUICK_FAILURES)
-        hold(item, SLOW_RETRY_MS);
+    hold(item, now + (delay < HOLD_MAX_MS ? delay : HOLD_MAX_MS));
     if (delay < least_ms)
         delay = least_ms;
+    item->backoff_until = now + delay;
     metrics_add(q->adds, 1);
     metrics_add(q->retries, 1);
     add_after(item, delay + rnd_between(0, delay / 5));
@@ -244,7 +247,7 @@ void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t mos
 
 void queue_hold(struct queue *q, const char *key, int64_t least_ms)
 {
-    hold(find_or_new(q, key), least_ms);
+    hold(find_or_new(q, key), now_ms() + least_ms);
 }
 
 void queue_forget(struct queue *q, const char *key)

@@ -32,17 +32,17 @@ void queue_add(struct queue *q, const char *key, enum queue_priority priority);
 void queue_add_after(struct queue *q, const char *key, int64_t delay_ms);
 /*
  * Adds it after its back-off: 5 ms doubled with each failure up to 1000 s, but within [least_ms,
- * most_ms], with jitter. An addition ends the wait; but from the ninth failure on not within a
- * second, or what keeps failing is tried as often as somebody touches it. queue_forget ends the
- * series of failures.
+ * most_ms], with jitter. An addition ends the wait, though not its first second, or what keeps
+ * failing would be tried whenever somebody touches it; a failure before the end of the back-off
+ * does not double it. queue_forget ends the series of failures.
  */
 void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t most_ms);
 /* The server asked for a pause: before its end nothing makes the key ready, also no addition. */
 void queue_hold(struct queue *q, const char *key, int64_t least_ms);
 void queue_forget(struct queue *q, const char *key);
-/* How often queue_retry was called for the key since queue_forget. */
+/* How often the key failed since queue_forget, those within a back-off aside. */
 int queue_failures(struct queue *q, const char *key);
-/* Makes all that wait for a back-off ready now, e.g. when the API server is back. */
+/* Ends the waits of all that failed, as an addition does: the API server is back, say. */
 void queue_wake(struct queue *q);
 
 /*
