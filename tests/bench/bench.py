@@ -67,13 +67,12 @@ class Operator:
         )  # fmt: skip
 
     def metric(self, name: str) -> float:
+        """All series of the name, or of the name and labels, summed."""
         with urllib.request.urlopen(
             f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10
         ) as reply:
-            for line in reply.read().decode().splitlines():
-                if line.startswith(name):
-                    return float(line.split()[-1])
-        return 0.0
+            lines = reply.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
     def wait_ready(self) -> None:
         while True:
@@ -84,15 +83,19 @@ class Operator:
             except OSError:
                 time.sleep(0.01)
 
-    def wait_idle(self, passes: int) -> float:
-        """Until so many passes have ended and none waits; the seconds since the start."""
+    def wait_idle(self, passes: int, every: float = 0.25) -> float:
+        """
+        Until so many passes have ended and none waits; the seconds since the start.
+
+        It is asked for its metrics every so many seconds, which costs it time with each gateway.
+        """
         while True:
             done = self.metric('controller_runtime_reconcile_total{controller="meshgateway",result="success"}')
             waiting = self.metric("workqueue_depth") + self.metric("controller_runtime_active_workers")
             if done >= passes and waiting == 0:
                 return time.monotonic() - self.started
             assert self.process.poll() is None, self.log.read_text()[-2000:]
-            time.sleep(0.25)
+            time.sleep(every)
 
     def resident_mib(self, field: str = "VmRSS") -> float:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():

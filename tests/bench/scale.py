@@ -116,7 +116,7 @@ def storm(bench: Bench, operator_of: Any, namespace: str, count: int) -> tuple[f
     try:
         operator.wait_ready()
         in_storm = storm_edits(operator, namespace, count)
-        operator.wait_idle(count)
+        operator.wait_idle(count, every=4)
         time.sleep(1)
         writes, seconds = bench.writes(mark, "meshgateway/")
         resident = operator.resident_mib()
