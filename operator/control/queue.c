@@ -236,9 +236,9 @@ void queue_retry(struct queue *q, const char *key, int64_t least_ms, int64_t mos
         delay *= 2;
     if (delay > most_ms)
         delay = most_ms;
-    hold(item, now + (delay < HOLD_MAX_MS ? delay : HOLD_MAX_MS));
     if (delay < least_ms)
         delay = least_ms;
+    hold(item, now + (delay < HOLD_MAX_MS ? delay : HOLD_MAX_MS));
     item->backoff_until = now + delay;
     metrics_add(q->adds, 1);
     metrics_add(q->retries, 1);
