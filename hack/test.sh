@@ -25,7 +25,7 @@ broken=0
 run_tests() {
     local preset=$1 name=$2
     shift 2
-    STEP_LINES=120 step "tests: $name" ctest --preset "$preset" --output-junit "$PWD/$results/$name.xml" "$@" ||
+    STEP_LINES=120 step "tests: $name" ctest --preset "$preset" -j "${JOBS:-2}" --output-junit "$PWD/$results/$name.xml" "$@" ||
         broken=1
 }
 
@@ -44,7 +44,7 @@ run_tests asan asan -LE 'check|integration|slow'
 # What the optimiser makes of the program, and whether it is hardened.
 run_tests release release -L 'unit|golden|cli|release'
 run_tests dev valgrind -L valgrind
-run_tests asan integration -L integration -LE "$without" -j 3
+JOBS=3 run_tests asan integration -L integration -LE "$without"
 tests/e2e/build.sh --check >/dev/null ||
     say "skip        tests: end to end (istiod, Envoy and cert-manager are not built; hack/e2e.sh builds them)"
 run_tests release e2e -L e2e

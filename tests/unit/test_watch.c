@@ -134,6 +134,9 @@ START_TEST(test_scripts)
             }
             struct fixture f;
             set_up(&f, replies, count);
+            /* On a busy machine an end that is to be too soon comes late. */
+            if (strstr(scripts[i].heard, "ShortWatch"))
+                f.timing.short_watch = 300;
             ck_assert_uint_eq(f.trace.text.len, 0);
             run_script(&f, count + 1);
             AUTO_FREE char *asked = versions_asked(&f);
