@@ -21,7 +21,7 @@ rm -rf "$results"
 mkdir -p "$results"
 broken=0
 
-# run_tests PRESET NAME CTEST-OPTION…: one ctest run; its results go to $results/NAME.xml.
+# run_tests PRESET NAME CTEST-OPTION…: one ctest run, $JOBS tests at a time; its results go to $results/NAME.xml.
 run_tests() {
     local preset=$1 name=$2
     shift 2
