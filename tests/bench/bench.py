@@ -226,7 +226,7 @@ class Bench:
         operator = Operator(self.binary, self.kubeconfig, namespace, self.cp)
         try:
             operator.wait_ready()
-            operator.wait_idle(self.args.gateways)
+            operator.wait_idle(self.args.gateways, every=4)
             time.sleep(1)
             count, seconds = self.writes(mark, "meshgateway/")
             return {
