@@ -96,10 +96,12 @@ const char *server_parent(const char *bare)
 
 bool server_covers(const char *wildcard, const char *bare)
 {
+    if (!server_is_wildcard(wildcard))
+        return false;
     const char *suffix = wildcard + 1; /* "" or ".example.com" */
     size_t len = strlen(bare), suffix_len = strlen(suffix);
-    return server_is_wildcard(wildcard) && len > suffix_len &&
-           strcmp(bare + len - suffix_len, suffix) == 0 && strcmp(wildcard, bare) != 0;
+    return len > suffix_len && strcmp(bare + len - suffix_len, suffix) == 0 &&
+           strcmp(wildcard, bare) != 0;
 }
 
 bool server_is_ip(const char *name)

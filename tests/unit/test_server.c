@@ -45,6 +45,7 @@ START_TEST(wildcards_cover)
         {"*.b", ".b", false},
         {"*.b", "ab", false},
         {"a.b", "a.b", false},
+        {"", "a.b", false}, /* what a host "NAMESPACE/" leaves */
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         ck_assert_msg(server_covers(cases[i].wildcard, cases[i].host) == cases[i].covers,
