@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any
@@ -56,6 +57,28 @@ def most_with_old_pods(events: list[dict[str, Any]]) -> int:
         replacing[event["object"]["metadata"]["name"]] = old
         most = max(most, sum(replacing.values()))
     return most
+
+
+def version(event: dict[str, Any]) -> int:
+    """When it happened; one count goes through all kinds."""
+    return int(event["object"]["metadata"]["resourceVersion"])
+
+
+def template_changed(deployments: h.Watch) -> dict[str, int]:
+    """When the pods of each began to be replaced."""
+    first: dict[str, Any] = {}
+    changed: dict[str, int] = {}
+    for event in deployments.events:
+        name, template = event["object"]["metadata"]["name"], event["object"]["spec"]["template"]
+        if first.setdefault(name, template) != template:
+            changed.setdefault(name, version(event))
+    return changed
+
+
+def gone(watch: h.Watch) -> dict[str, int]:
+    """When the left-over of each gateway, which begins with its name, was deleted."""
+    deleted = [e for e in watch.events if e["type"] == "DELETED"]
+    return {e["object"]["metadata"]["name"].partition("-")[0]: version(e) for e in deleted}
 
 
 class Takeover(h.IntegrationTest):
@@ -229,21 +252,25 @@ class InPlace(Takeover):
         for name in names:
             self.original(name, minReplicas=2, maxReplicas=3)
 
-        def waits(name: str) -> bool:
-            gw = self.live("MeshGateway", name)
-            waiting = h.condition(gw, "UpToDate").get("reason") == "WaitingForTurn"
-            left = self.left_overs(name)
-            return (
-                waiting and "HorizontalPodAutoscaler" not in left and left >= {"ServiceAccount", "Role"}
-            )
-
-        with h.Watch("Deployment", self.ns) as watch:
+        with contextlib.ExitStack() as stack:
+            kinds = ("MeshGateway", "Deployment", "HorizontalPodAutoscaler", "ServiceAccount", "Role")
+            watches = {kind: stack.enter_context(h.Watch(kind, self.ns)) for kind in kinds}
             self.start_operator("--max-rolling", "1")
-            h.eventually(
-                lambda: any(map(waits, names)), "one waits for its turn, rid of the autoscaler", 60
-            )
-            h.eventually(lambda: not any(map(self.left_overs, names)), "all had their turn", 120)
-        self.assertEqual(most_with_old_pods(watch.events), 1)
+            h.eventually(lambda: not any(map(self.left_overs, names)), "all had their turn", 180)
+            waited = {
+                e["object"]["metadata"]["name"]
+                for e in watches["MeshGateway"].events
+                if h.condition(e["object"], "UpToDate").get("reason") == "WaitingForTurn"
+            }
+            h.eventually(lambda: gone(watches["Role"]).keys() >= set(names), "the watch tells of it")
+        self.assertEqual(most_with_old_pods(watches["Deployment"].events), 1)
+        self.assertTrue(waited, "nobody waited")
+        turns = template_changed(watches["Deployment"])
+        autoscalers, accounts, roles = (gone(watches[kind]) for kind in kinds[2:])
+        for name in waited:
+            self.assertLess(autoscalers[name], turns[name], f"{name} kept its autoscaler until its turn")
+            self.assertGreater(accounts[name], turns[name], f"{name} lost its account before its turn")
+            self.assertGreater(roles[name], turns[name], f"{name} lost its role before its turn")
 
     def test_labels_chosen_by_the_user(self) -> None:
         """The original operator let them win over its own, in the selectors too."""
