@@ -116,9 +116,10 @@ class World:
         for ns in self.namespaces:
             status, found, _ = h.cp.request("GET", f"/api/v1/namespaces/{ns}")
             if status == 200 and "deletionTimestamp" in found["metadata"]:
+                # kube-controller-manager's watches may hang on after a fault until they time out.
                 h.eventually(
                     lambda ns=ns: h.cp.request("GET", f"/api/v1/namespaces/{ns}")[0] == 404,
-                    f"namespace {ns} is gone", 120,
+                    f"namespace {ns} is gone", 330,
                 )  # fmt: skip
                 status = 404
             if status == 404:
