@@ -145,7 +145,7 @@ def condition(document: dict[str, Any] | None, kind: str) -> dict[str, Any]:
 
 
 def eventually(check: Callable[[], T | None], what: str, seconds: float = 20.0) -> T:
-    """Calls check until it returns something true without an AssertionError, and returns that."""
+    """Calls check until it returns something true, and returns that; what it looks at may not be there yet."""
     deadline = time.monotonic() + seconds
     why: Any = None
     while True:
@@ -156,6 +156,8 @@ def eventually(check: Callable[[], T | None], what: str, seconds: float = 20.0) 
             why = result
         except AssertionError as e:
             why = e
+        except (LookupError, TypeError) as e:
+            why = repr(e)
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what} (last: {why})")
         time.sleep(0.05)
