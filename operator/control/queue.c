@@ -23,8 +23,8 @@ struct item {
     int64_t ready_at;         /* of the timer, 0 = not running */
     int64_t since;            /* waiting or in work since, ms */
     int64_t held_until;       /* see queue_hold and HOLD_MAX_MS */
+    int64_t backoff_until;    /* of the last failure */
     int failures;
-    int64_t backoff_until; /* of the last failure */
     enum queue_priority priority;
     bool waiting;
     bool in_work;
